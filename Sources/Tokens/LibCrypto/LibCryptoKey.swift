@@ -1,0 +1,137 @@
+import CLibCrypto
+
+/// A key held by libcrypto, parsed once and never changed.
+///
+/// `@unchecked Sendable`: `raw` is a `let` that only this object frees, in `deinit`, and nothing here modifies
+/// the `EVP_PKEY` after `init`. libcrypto allows reading one object from many threads, and guards the caches
+/// it keeps inside (Montgomery contexts, blinding) with locks of its own: openssl-threads(7).
+@safe final class LibCryptoKey: @unchecked Sendable {
+    let raw: OpaquePointer
+
+    /// Takes ownership of `raw`.
+    private init(adopting raw: OpaquePointer) {
+        unsafe self.raw = raw
+    }
+
+    deinit {
+        // Also overwrites the private numbers.
+        unsafe EVP_PKEY_free(raw)
+    }
+
+    /// Parses a PKCS#8 `PrivateKeyInfo` in DER (RFC 5208); nil unless every byte belongs to it.
+    convenience init?(pkcs8: [UInt8]) {
+        // The buffer outlives the calls that read it, and `cursor` never leaves it: d2i stops at `count`.
+        let key = unsafe pkcs8.withUnsafeBufferPointer { buffer -> OpaquePointer? in
+            guard let start = buffer.baseAddress else { return nil }
+            var cursor: UnsafePointer<UInt8>? = unsafe start
+            guard let info = unsafe d2i_PKCS8_PRIV_KEY_INFO(nil, &cursor, buffer.count) else { return nil }
+            defer { unsafe PKCS8_PRIV_KEY_INFO_free(info) }
+            guard unsafe cursor == start + buffer.count else { return nil }
+            return unsafe EVP_PKCS82PKEY(info)
+        }
+        guard let key = unsafe key else {
+            LibCrypto.forgetErrors()
+            return nil
+        }
+        unsafe self.init(adopting: key)
+    }
+
+    /// Parses a `SubjectPublicKeyInfo` in DER (RFC 5280 section 4.1); nil unless every byte belongs to it.
+    convenience init?(spki: [UInt8]) {
+        // As above.
+        let key = unsafe spki.withUnsafeBufferPointer { buffer -> OpaquePointer? in
+            guard let start = buffer.baseAddress else { return nil }
+            var cursor: UnsafePointer<UInt8>? = unsafe start
+            guard let key = unsafe d2i_PUBKEY(nil, &cursor, buffer.count) else { return nil }
+            guard unsafe cursor == start + buffer.count else {
+                unsafe EVP_PKEY_free(key)
+                return nil
+            }
+            return unsafe key
+        }
+        guard let key = unsafe key else {
+            LibCrypto.forgetErrors()
+            return nil
+        }
+        unsafe self.init(adopting: key)
+    }
+
+    /// Makes an RSA key pair with public exponent 65537, libcrypto's default.
+    ///
+    /// Takes 50 ms to seconds of CPU.
+    convenience init?(generatingRSABits bits: Int) {
+        // The context is made, used and freed here, by this thread alone.
+        guard let context = unsafe EVP_PKEY_CTX_new_from_name(nil, "RSA", nil) else { return nil }
+        defer { unsafe EVP_PKEY_CTX_free(context) }
+        var key: OpaquePointer?
+        guard unsafe EVP_PKEY_keygen_init(context) == 1,
+            unsafe EVP_PKEY_CTX_set_rsa_keygen_bits(context, Int32(bits)) == 1,
+            unsafe EVP_PKEY_generate(context, &key) == 1,
+            let key = unsafe key
+        else {
+            LibCrypto.forgetErrors()
+            return nil
+        }
+        unsafe self.init(adopting: key)
+    }
+
+    /// Whether it is an RSA key (not RSA-PSS).
+    var isRSA: Bool {
+        unsafe EVP_PKEY_get_base_id(raw) == EVP_PKEY_RSA
+    }
+
+    /// The size of the modulus in bits.
+    var bits: Int {
+        Int(unsafe EVP_PKEY_get_bits(raw))
+    }
+
+    /// The RSA modulus, big-endian without leading zeros.
+    var modulus: [UInt8] {
+        number("n")
+    }
+
+    /// The RSA public exponent, big-endian without leading zeros.
+    var exponent: [UInt8] {
+        number("e")
+    }
+
+    /// The public half as `SubjectPublicKeyInfo` in DER.
+    var spki: [UInt8] {
+        // i2d with a null pointer only measures; then it fills exactly the bytes measured.
+        let count = unsafe i2d_PUBKEY(raw, nil)
+        guard count > 0 else { return [] }
+        var bytes = [UInt8](repeating: 0, count: Int(count))
+        unsafe bytes.withUnsafeMutableBufferPointer { buffer in
+            var cursor = buffer.baseAddress
+            unsafe i2d_PUBKEY(raw, &cursor)
+        }
+        return bytes
+    }
+
+    /// The private key as PKCS#8 `PrivateKeyInfo` in DER, not encrypted.
+    var pkcs8: [UInt8] {
+        guard let info = unsafe EVP_PKEY2PKCS8(raw) else { return [] }
+        defer { unsafe PKCS8_PRIV_KEY_INFO_free(info) }
+        let count = unsafe i2d_PKCS8_PRIV_KEY_INFO(info, nil)
+        guard count > 0 else { return [] }
+        var bytes = [UInt8](repeating: 0, count: Int(count))
+        unsafe bytes.withUnsafeMutableBufferPointer { buffer in
+            var cursor = buffer.baseAddress
+            unsafe i2d_PKCS8_PRIV_KEY_INFO(info, &cursor)
+        }
+        return bytes
+    }
+
+    private func number(_ name: String) -> [UInt8] {
+        var value: OpaquePointer?
+        guard unsafe EVP_PKEY_get_bn_param(raw, name, &value) == 1, let value = unsafe value else {
+            LibCrypto.forgetErrors()
+            return []
+        }
+        defer { unsafe BN_free(value) }
+        // BN_num_bits is the size BN_bn2bin writes, rounded up to bytes.
+        var bytes = [UInt8](repeating: 0, count: (Int(unsafe BN_num_bits(value)) + 7) / 8)
+        unsafe BN_bn2bin(value, &bytes)
+        return bytes
+    }
+}
