@@ -1,0 +1,29 @@
+package import FoundationEssentials
+
+extension UUID {
+    /// A UUIDv7 (RFC 9562 section 5.7): 48 bits of Unix milliseconds, then 74 random bits.
+    ///
+    /// Ids made later sort later, so rows land at the end of their index and in their day's partition.
+    ///
+    package static func v7(at moment: Date, entropy: inout some RandomNumberGenerator) -> UUID {
+        let milliseconds = UInt64(max(0, moment.timeIntervalSince1970 * 1000))
+        let high = milliseconds << 16 | 0x7000 | UInt64.random(in: 0...0x0fff, using: &entropy)
+        let low = 0x8000_0000_0000_0000 | UInt64.random(in: 0...0x3fff_ffff_ffff_ffff, using: &entropy)
+        func byte(_ word: UInt64, _ position: UInt64) -> UInt8 {
+            UInt8(truncatingIfNeeded: word >> (56 - 8 * position))
+        }
+        return UUID(
+            uuid: (
+                byte(high, 0), byte(high, 1), byte(high, 2), byte(high, 3), byte(high, 4), byte(high, 5),
+                byte(high, 6), byte(high, 7), byte(low, 0), byte(low, 1), byte(low, 2), byte(low, 3),
+                byte(low, 4), byte(low, 5), byte(low, 6), byte(low, 7)
+            )
+        )
+    }
+
+    /// A UUIDv7 from the system's secure random numbers.
+    package static func v7(at moment: Date) -> UUID {
+        var entropy = SystemRandomNumberGenerator()
+        return v7(at: moment, entropy: &entropy)
+    }
+}
