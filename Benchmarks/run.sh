@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# make bench: builds release programs, measures every bar on a private PostgreSQL with fsync on, prints the table.
+#
+#   Benchmarks/run.sh [bench.py's arguments, see --help]
+#
+# BREEZEWAY_BIN names a folder with ready-made programs; then nothing is built.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+deploy/local/prerequisites.sh bench
+if [ -z "${BREEZEWAY_BIN:-}" ]; then
+  echo '==> building release programs'
+  swift build -c release -j "${JOBS:-$(nproc)}" </dev/null
+fi
+exec python3 Benchmarks/bench.py --binaries "${BREEZEWAY_BIN:-.build/release}" "$@"
