@@ -47,5 +47,5 @@ package struct ChangeNotifier: Service {
     static let forgetful = Statement<Void>("SET LOCAL synchronous_commit = off") {
         _ throws(RowDecodingError) in
     }
-    static let notify = Statement<Void>("NOTIFY breezeway_changes") { _ throws(RowDecodingError) in }
+    static let notify = Statement<Void>("NOTIFY breezeway_changes")
 }

@@ -23,6 +23,8 @@ package struct SignInStore: Sendable {
         package let lifetime: Int
         /// Seconds of idleness that end it.
         package let idleTimeout: Int
+        /// Whether the browser keeps the cookie when it closes.
+        package let remembers: Bool
         package let now: Date
 
         package init(
@@ -34,6 +36,7 @@ package struct SignInStore: Sendable {
             userAgent: String?,
             lifetime: Int,
             idleTimeout: Int,
+            remembers: Bool,
             now: Date
         ) {
             self.sessionID = sessionID
@@ -44,6 +47,7 @@ package struct SignInStore: Sendable {
             self.userAgent = userAgent
             self.lifetime = lifetime
             self.idleTimeout = idleTimeout
+            self.remembers = remembers
             self.now = now
         }
     }
@@ -176,6 +180,19 @@ package struct SignInStore: Sendable {
         let (_, rows) = try await pool.pipeline(
             Tenant.enter.bind(workspaceID.text),
             SignInStatements.session.bind(workspaceID.raw, sessionID.raw, appID?.raw)
+        )
+        return rows.first
+    }
+
+    /// The standing of the user in the app, if any. One round trip.
+    package func standing(
+        _ userID: User.ID,
+        in appID: ConnectedApp.ID,
+        of workspaceID: Workspace.ID
+    ) async throws(PostgresError) -> Membership.Status? {
+        let (_, rows) = try await pool.pipeline(
+            Tenant.enter.bind(workspaceID.text),
+            SignInStatements.standing.bind(workspaceID.raw, userID.raw, appID.raw)
         )
         return rows.first
     }

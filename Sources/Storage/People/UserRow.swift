@@ -13,7 +13,7 @@ enum UserRow {
             emailVerified: try row.next(Bool.self),
             name: try row.next(String.self),
             image: try row.next(String?.self),
-            status: try row.next(as: User.Status.self),
+            status: try row.next(User.Status.self),
             createdAt: try row.next(Date.self),
             updatedAt: try row.next(Date.self)
         )

@@ -15,8 +15,8 @@ enum AccessRow {
         let session = try session(&row)
         return AccessFacts(
             session: session,
-            user: try row.nextOptional(as: User.Status.self),
-            membership: try row.nextOptional(as: Membership.Status.self)
+            user: try row.next(User.Status?.self),
+            membership: try row.next(Membership.Status?.self)
         )
     }
 

@@ -65,6 +65,17 @@ enum SessionStatements {
         (facts: try AccessRow.decode(&row), taken: try row.next(Int?.self))
     }
 
+    static let touch = Statement<UUID, UUID, Date, Void>(
+        """
+        UPDATE sessions
+        SET last_used_at = $3
+        WHERE workspace_id = $1
+            AND id = $2
+            AND revoked_at IS NULL
+            AND last_used_at < $3
+        """
+    )
+
     static let end = Statement<UUID, UUID, UUID, Date, String, UUID>(
         """
         UPDATE sessions
