@@ -40,7 +40,8 @@ extension Identifier where Raw == UUID {
 
     /// Reads the text with hyphens, in either case.
     package init?(text: String) {
-        guard let uuid = UUID(uuidString: text) else { return nil }
+        // The reader of UUID stops at a zero byte and takes whatever follows it.
+        guard text.utf8.count == 36, let uuid = UUID(uuidString: text) else { return nil }
         self.init(uuid)
     }
 
