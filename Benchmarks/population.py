@@ -65,6 +65,14 @@ class Client:
             self.local.connection = http.client.HTTPConnection(
                 self.address.hostname, self.address.port, timeout=15
             )
+        try:
+            return self.once(method, path, data, headers)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            # The service has closed a connection that was idle for long, before it read this request.
+            self.local.connection.close()
+            return self.once(method, path, data, headers)
+
+    def once(self, method, path, data, headers):
         self.local.connection.request(method, path, data, headers)
         answer = self.local.connection.getresponse()
         return answer.status, answer.headers, answer.read()
