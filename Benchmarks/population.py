@@ -126,10 +126,8 @@ def grow(rig, database, workspaces, sessions):
     existing = int(rig.sql("SELECT count(*) FROM sessions", database))
     each = -(-(sessions - existing) // (workspaces - have))
     users = max(1, each // 100)
-    # A session that is a few days old would lie in a partition that only a few days ago existed.
     rig.sql(
         f"""
-        SELECT ensure_session_partitions(current_date - 7, current_date + 1);
         BEGIN;
         SET LOCAL session_replication_role = replica;
         CREATE TEMPORARY TABLE grown ON COMMIT DROP AS
