@@ -1,7 +1,5 @@
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+// No feature macro here: the C library's headers must read as they do for Swift's own view of them.
 #include <libpq-fe.h>
 #include <netdb.h>
 #include <netinet/tcp.h>

@@ -1,5 +1,5 @@
-import Domain
-import Postgres
+package import Domain
+package import Postgres
 
 // A text column whose values are a closed set reads as that set; a value outside it is a decoding error.
 

@@ -55,6 +55,7 @@ struct ConnectionParameters: Sendable {
         }
         if let role = settings.role { set("role", role) }
         if let path = settings.searchPath { set("search_path", path) }
+        for (name, value) in settings.parameters.sorted(by: { $0.key < $1.key }) { set(name, value) }
         set("statement_timeout", "\(settings.statementTimeout.milliseconds)")
         set("lock_timeout", "\(settings.lockTimeout.milliseconds)")
         set("idle_in_transaction_session_timeout", "\(settings.idleInTransactionTimeout.milliseconds)")

@@ -10,6 +10,8 @@ package struct PostgresSettings: Sendable {
     package var role: String?
     /// Which schemas names without one are looked for in; nil keeps the server's setting.
     package var searchPath: String?
+    /// Further server settings of every session, by name.
+    package var parameters: [String: String] = [:]
     /// The server ends a statement that takes longer.
     package var statementTimeout = Duration.seconds(3)
     /// The server ends a statement that waits longer for one lock.

@@ -1,5 +1,5 @@
 package import Domain
-internal import FoundationEssentials
+import FoundationEssentials
 package import Postgres
 
 /// One line of a workspace's audit log, before it is written.

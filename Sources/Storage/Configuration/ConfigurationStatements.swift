@@ -1,6 +1,6 @@
-internal import Domain
-internal import FoundationEssentials
-internal import Postgres
+import Domain
+import FoundationEssentials
+import Postgres
 
 enum ConfigurationStatements {
     static let epochs = Statement<WorkspaceEpoch>(

@@ -1,6 +1,6 @@
-internal import Domain
-internal import FoundationEssentials
-internal import Postgres
+import Domain
+import FoundationEssentials
+import Postgres
 
 enum ExchangeStatements {
     /// Reads the standing and records the session, at one instant.

@@ -79,7 +79,7 @@ package struct Migrator: Sendable {
         }
     }
 
-    private func pending(_ connection: PostgresConnection) async throws -> [Migration] {
+    private func pending(_ connection: PostgresSession) async throws -> [Migration] {
         let isNew = try await connection.query(MigrationStatements.isNew.bind()).first ?? true
         guard !isNew else { return migrations }
         let applied = try await connection.query(MigrationStatements.applied.bind())
@@ -96,7 +96,7 @@ package struct Migrator: Sendable {
         return pending
     }
 
-    private func apply(_ migration: Migration, _ connection: PostgresConnection) async throws {
+    private func apply(_ migration: Migration, _ connection: PostgresSession) async throws {
         try await connection.transaction(.readCommitted) { transaction in
             try await transaction.execute(script: migration.script)
             // A migration may have taken the owner's role for the rest of its transaction.

@@ -1,6 +1,6 @@
-internal import Domain
-internal import FoundationEssentials
-internal import Postgres
+import Domain
+import FoundationEssentials
+import Postgres
 
 enum SignInStatements {
     static let find = Statement<UUID, String, (user: User, passwordHash: String?)>(

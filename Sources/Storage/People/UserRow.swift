@@ -1,6 +1,6 @@
-internal import Domain
-internal import FoundationEssentials
-internal import Postgres
+import Domain
+import FoundationEssentials
+import Postgres
 
 /// The columns of a user, in this order.
 enum UserRow {

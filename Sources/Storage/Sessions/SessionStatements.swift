@@ -1,6 +1,6 @@
-internal import Domain
-internal import FoundationEssentials
-internal import Postgres
+import Domain
+import FoundationEssentials
+import Postgres
 
 enum SessionStatements {
     static let access = Statement<UUID, UUID, UUID, String, (facts: AccessFacts, user: User?)>(
