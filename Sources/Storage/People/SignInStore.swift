@@ -86,7 +86,7 @@ package struct SignInStore: Sendable {
     /// Adds a user, a membership of the given standing in the app when there is one, and their first session
     /// unless that standing is not active.
     ///
-    /// All or nothing; a taken address is a unique violation of `users_email`.
+    /// All or nothing; none when the address is taken.
     package func add(
         _ newcomer: Newcomer,
         membership: Membership.Status?,
@@ -105,12 +105,17 @@ package struct SignInStore: Sendable {
             membership?.rawValue,
             beginning.now
         )
-        let (_, users, _) = try await pool.pipeline(
-            Tenant.enter.bind(workspaceID.text),
-            add,
-            begin(beginning, of: newcomer.id, admits: false, in: workspaceID)
-        )
-        return users.first
+        do throws(PostgresError) {
+            let (_, users, _) = try await pool.pipeline(
+                Tenant.enter.bind(workspaceID.text),
+                add,
+                begin(beginning, of: newcomer.id, admits: false, in: workspaceID)
+            )
+            return users.first
+        } catch {
+            guard case .server(let refusal) = error, refusal.constraint == "users_email" else { throw error }
+            return nil
+        }
     }
 
     /// What became of a sign-in.
