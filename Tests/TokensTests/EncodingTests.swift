@@ -17,7 +17,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "Zg==", "Zg=", "Zh", "Zm9", "Z", "Zm9v Zg", "Zm9v\n", " Zm9v", "-_8=", "+/8", "Zm9vYg\0", "Zm9vé", "Zg.",
+        "Zg==", "Zg=", "Zh", "Zm9", "Z", "Zm9v Zg", "Zm9v\n", " Zm9v", "-_8=", "+/8", "Zm9vYg\0", "Zm9vé",
+        "Zg.",
     ])
     func `refuses any other spelling`(text: String) {
         #expect(Base64URL.decode(text) == nil)
@@ -50,7 +51,9 @@ import Testing
 }
 
 @Suite struct `Padded base64` {
-    @Test(arguments: ["Zg", "Zg=", "Zh==", "Zg===", "====", "=", "Zm9v====", "Zm9=Zm9=", "Zg==\n", "-_8=", "Zm 9"])
+    @Test(arguments: [
+        "Zg", "Zg=", "Zh==", "Zg===", "====", "=", "Zm9v====", "Zm9=Zm9=", "Zg==\n", "-_8=", "Zm 9",
+    ])
     func `refuses any other spelling`(text: String) {
         #expect(Base64.decode(text) == nil)
     }

@@ -62,7 +62,7 @@ import Testing
     @Test func `is not read with a byte more, a byte less or no byte`() throws {
         for pair in try SigningAlgorithm.allCases.map({ try GeneratedKey.generate($0) }) {
             for bad in [pair.pkcs8 + [0], Array(pair.pkcs8.dropLast()), [], pair.spki] {
-                #expect(throws: KeyRefusal.self, "\(pair.algorithm)") {
+                #expect(throws: KeyRefusal.self, "\(pair.algorithm), \(bad.count) bytes") {
                     try SigningKey(kid: "k", algorithm: pair.algorithm, pkcs8: bad)
                 }
             }
@@ -79,11 +79,16 @@ import Testing
         let cases: [([UInt8], [UInt8], KeyRefusal)] = [
             (modulus(128), [1, 0, 1], .modulusBits(1024)), (modulus(255), [1, 0, 1], .modulusBits(2040)),
             (modulus(257), [1, 0, 1], .modulusBits(2056)), (modulus(1024), [1, 0, 1], .modulusBits(8192)),
-            (modulus(256), [3], .exponent), (modulus(256), [1], .exponent), (modulus(256), [1, 0, 0, 1], .exponent),
+            (modulus(256), [3], .exponent), (modulus(256), [1], .exponent),
+            (modulus(256), [1, 0, 0, 1], .exponent),
         ]
         for (n, e, expected) in cases {
             #expect(throws: expected) {
-                try VerificationKey(kid: "k", algorithm: .rs256, spki: DER.rsaPublicKey(modulus: n, exponent: e))
+                try VerificationKey(
+                    kid: "k",
+                    algorithm: .rs256,
+                    spki: DER.rsaPublicKey(modulus: n, exponent: e)
+                )
             }
         }
     }
@@ -115,7 +120,9 @@ import Testing
 
 @Suite struct `A set of verification keys` {
     @Test func `refuses one kid twice`() throws {
-        let keys = [Keys.rsa.verificationKey, try VerificationKey(kid: "rsa-1", key: Keys.p256.verificationKey.key)]
+        let keys = [
+            Keys.rsa.verificationKey, try VerificationKey(kid: "rsa-1", key: Keys.p256.verificationKey.key),
+        ]
         #expect(throws: KeyRefusal.duplicateKid) {
             try VerificationKeySet(workspaceID: workspaceID, issuer: issuer, keys: keys)
         }

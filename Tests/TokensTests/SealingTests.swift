@@ -16,7 +16,8 @@ import Testing
     @Test func `are refused with the line and without the secret`() {
         let long = String(repeating: "i", count: 65)
         let cases: [(String, MasterKeysRefusal)] = [
-            ("", .empty), ("# nothing\n", .empty), (a, .noColon(line: 1)), ("k:\(a)\nnothing", .noColon(line: 2)),
+            ("", .empty), ("# nothing\n", .empty), (a, .noColon(line: 1)),
+            ("k:\(a)\nnothing", .noColon(line: 2)),
             (":\(a)", .badID(line: 1)), ("k y:\(a)", .badID(line: 1)), ("\(long):\(a)", .badID(line: 1)),
             ("ké:\(a)", .badID(line: 1)), ("k:\(a)\nk:\(b)", .repeatedID(line: 2)),
             ("k:\(a.dropLast())", .badKey(line: 1)), ("k:", .badKey(line: 1)), ("k: \(a)", .badKey(line: 1)),
@@ -149,7 +150,8 @@ import Testing
     @Test func `opens what is valid and nothing else`() throws {
         let file = try Vectors.decode(Wycheproof<Group>.self, from: "wycheproof/aes_gcm_test.json")
         var checked = 0
-        for group in file.testGroups where group.keySize == 256 && group.ivSize == 96 && group.tagSize == 128 {
+        for group in file.testGroups where group.keySize == 256 && group.ivSize == 96 && group.tagSize == 128
+        {
             for test in group.tests {
                 let opened = try? AESGCM.decrypt(
                     bytes(hex: test.iv + test.ct + test.tag),

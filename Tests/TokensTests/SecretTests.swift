@@ -117,7 +117,10 @@ import Testing
         var generator = SeededGenerator(state: 3)
         for _ in 0..<2000 {
             var bytes = Array(value.utf8)
-            bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0x21...0x7E, using: &generator)
+            bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(
+                in: 0x21...0x7E,
+                using: &generator
+            )
             let changed = String(decoding: bytes, as: UTF8.self)
             // %3d is another way to write %3D, and the only change that may pass.
             if changed == value || changed.hasSuffix("%3d") { continue }
@@ -128,7 +131,9 @@ import Testing
 
     @Test func `is refused where the form is wrong`() {
         let signature = Base64.encode([UInt8](repeating: 1, count: 32))
-        for value in ["", ".", "=", "token", "token.", "." + signature, "%", "%zz", "token." + signature, "%FF%FE.x"] {
+        for value in [
+            "", ".", "=", "token", "token.", "." + signature, "%", "%zz", "token." + signature, "%FF%FE.x",
+        ] {
             #expect(cookies.token(in: value) == nil, "\(value)")
         }
         // A token of no characters cannot be told from a missing one.
@@ -161,7 +166,9 @@ import Testing
         #expect(!token.matches(CSRFToken(workspaceSecret: secret, session: UUID()).masked()))
         #expect(!token.matches(CSRFToken(workspaceSecret: secret + [1], session: session).masked()))
         let text = token.masked()
-        for bad in ["", String(text.dropLast()), text + "=", String(text.reversed()), "é" + text.dropFirst(2)] {
+        for bad in [
+            "", String(text.dropLast()), text + "=", String(text.reversed()), "é" + text.dropFirst(2),
+        ] {
             #expect(!token.matches(bad), "\(bad)")
         }
         #expect(!token.matches(Base64.encode([UInt8](repeating: 0, count: 64))))

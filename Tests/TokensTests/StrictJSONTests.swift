@@ -183,7 +183,9 @@ import Testing
         let files = try Vectors.files(in: "json").filter { $0.hasPrefix("n_") }
         #expect(files.count > 180)
         for file in files {
-            #expect(throws: JSONRefusal.self, "\(file)") { try StrictJSON.parse(Vectors.bytes("json/" + file)) }
+            #expect(throws: JSONRefusal.self, "\(file)") {
+                try StrictJSON.parse(Vectors.bytes("json/" + file))
+            }
         }
     }
 

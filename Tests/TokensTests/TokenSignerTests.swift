@@ -14,7 +14,11 @@ import Testing
             let read = try verifier.verifyAccess(signer.sign(access), keys: keySet(key), now: instant(start))
             #expect(read.payload == access.payload)
             let refresh = refreshClaims()
-            let again = try verifier.verifyRefresh(signer.sign(refresh), keys: keySet(key), now: instant(start))
+            let again = try verifier.verifyRefresh(
+                signer.sign(refresh),
+                keys: keySet(key),
+                now: instant(start)
+            )
             #expect(again.payload == refresh.payload)
             #expect(again.generation == 7)
         }
