@@ -59,16 +59,22 @@ struct `a cancelled task` {
             WHERE datname = current_database() AND wait_event = 'PgSleep'
             """
         ) { row throws(RowDecodingError) in try row.next() }
+        let backends = Statement<[Int64]>(
+            """
+            SELECT array_agg(pid::int8 ORDER BY pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND backend_type = 'client backend'
+            """
+        ) { row throws(RowDecodingError) in try row.next() }
         try await withPool({
             $0.connections = 2
             $0.statementTimeout = .seconds(60)
         }) { pool in
-            let before = try await pool.query(backend.bind())
             let task = Task { try await pool.execute(nap.bind(30), deadline: .seconds(60)) }
             try await eventually("the statement runs") {
                 let count = try await pool.query(sleepers.bind())
                 return count == [1]
             }
+            let before = try await pool.query(backends.bind())
             task.cancel()
             guard case .cancelled? = await failure({ try await task.value }) else {
                 Issue.record("not cancelled")
@@ -78,7 +84,7 @@ struct `a cancelled task` {
                 let count = try await pool.query(sleepers.bind())
                 return count == [0]
             }
-            let after = try await pool.query(backend.bind())
+            let after = try await pool.query(backends.bind())
             #expect(after == before)
         }
     }

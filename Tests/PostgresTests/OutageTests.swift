@@ -69,7 +69,7 @@ struct `while the server is away` {
         let cluster = try await ThrowawayCluster.start()
         try await withPool(url: cluster.url, strict) { pool in
             try await pool.execute(echo.bind(1))
-            try cluster.killPostmaster()
+            try await cluster.killPostmaster()
             let start = ContinuousClock.now
             try await eventually("the pool knows") {
                 await (try? pool.query(echo.bind(1))) == nil

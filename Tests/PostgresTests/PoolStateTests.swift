@@ -69,15 +69,26 @@ struct `the pool's state` {
         #expect(state.asked() == ["send 1 on 0"])
     }
 
-    @Test func `prefers an idle connection, then grows, then shares the least busy`() {
+    @Test func `prefers an idle connection, then grows, and only then shares the least busy`() {
         var state = State.open(2, limits())
         #expect(state.place(1, now: at(1)) == .assigned(0))
         #expect(state.place(2, now: at(1)) == .assigned(1))
         #expect(state.asked() == [])
-        #expect(state.place(3, now: at(1)) == .assigned(0))
+        #expect(state.place(3, now: at(1)) == .waits)
         #expect(state.asked() == ["connect"])
-        #expect(state.place(4, now: at(1)) == .assigned(1))
-        #expect(state.asked() == [])
+        _ = state.connected(now: at(1), spread: 0.5)
+        #expect(state.asked() == ["send 3 on 2"])
+        #expect(state.place(4, now: at(1)) == .assigned(2))
+        state.finished(1, now: at(1))
+        #expect(state.place(5, now: at(1)) == .assigned(1))
+    }
+
+    @Test func `a unit that waits for a new connection takes one that becomes idle first`() {
+        var state = State.open(1, limits())
+        _ = state.place(1, now: at(1))
+        #expect(state.place(2, now: at(1)) == .waits)
+        state.finished(0, now: at(1))
+        #expect(state.asked() == ["connect", "send 2 on 0"])
     }
 
     @Test func `of equally busy connections takes the one heard from last`() {
@@ -169,6 +180,8 @@ struct `the pool's state` {
         #expect(state.asked() == ["connect"])
         state.connectFailed("too many", now: at(1), spread: 1)
         #expect(state.absence == nil)
+        // It cannot grow for now, so what is there is shared.
+        #expect(state.asked() == ["send 2 on 0"])
         #expect(state.place(3, now: at(1)) == .waits)
     }
 

@@ -176,12 +176,12 @@ struct `a pool` {
             url: proxy.url(for: url),
             {
                 $0.connections = 1
-                $0.statementTimeout = .seconds(60)
+                $0.statementTimeout = .seconds(150)
             }
         ) { pool in
             let values = (0..<100).map { bytes.bind(Array(repeating: UInt8($0), count: 10_000)) }
             let calls = (0..<10_000).map { values[$0 % 100] }
-            let answers = try await pool.batch(calls, deadline: .seconds(60))
+            let answers = try await pool.batch(calls, deadline: .seconds(150))
             #expect(answers.count == 10_000)
             #expect(
                 answers.enumerated().allSatisfy { index, rows in

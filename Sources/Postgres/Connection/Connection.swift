@@ -212,7 +212,12 @@ final class Connection: SocketOwner, UnitTarget {
         for call in calls where !prepared.contains(call.text) {
             let text = call.text
             let sent = unsafe PQsendPrepare(
-                raw, prepared.name(of: text), text.sql, Int32(text.types.count), text.types)
+                raw,
+                prepared.name(of: text),
+                text.sql,
+                Int32(text.types.count),
+                text.types
+            )
             guard sent == 1 else { return false }
             prepared.insert(text)
             pipeline.sent(.prepare(text.number))
@@ -366,7 +371,8 @@ final class Connection: SocketOwner, UnitTarget {
     ///
     /// The server has undone all of it, so outside an explicit transaction it can simply be sent again.
     private func needsPreparingAgain(_ unit: PipelineUnit) -> Bool {
-        guard !unit.isAnswered, case .server(let error)? = unit.failure,
+        guard !unit.isAnswered,
+            case .server(let error)? = unit.failure,
             case .statements(let calls) = unit.content
         else { return false }
         switch error.sqlState {
@@ -382,7 +388,7 @@ final class Connection: SocketOwner, UnitTarget {
         default:
             return false
         }
-        return unit.repetitions < 3 && isOutsideTransaction
+        return unit.repetitions < 3 && unit.commits
     }
 
     // MARK: Scripts

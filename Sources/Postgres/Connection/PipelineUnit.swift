@@ -24,7 +24,7 @@ package final class PipelineUnit: @unchecked Sendable {
 
     private(set) var content: Content
     let deadline: Moment
-    /// Whether it may have been done when the connection is lost after its Sync was sent.
+    /// Whether it is a transaction of its own: done for good when its Sync has been executed, undone when it fails.
     let commits: Bool
 
     private var continuation: UnsafeContinuation<Void, Never>?

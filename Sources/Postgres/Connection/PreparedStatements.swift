@@ -36,6 +36,8 @@ struct PreparedStatements {
 
     /// The session has forgotten some, nobody knows which: all are prepared again, under other names.
     mutating func outdateAll() {
-        for number in versions.indices where versions[number] > 0 { versions[number] = -(versions[number] + 1) }
+        for number in versions.indices where versions[number] > 0 {
+            versions[number] = -(versions[number] + 1)
+        }
     }
 }
