@@ -20,9 +20,8 @@ import Testing
                     group.addTask {
                         var recorded: [Session.ID] = []
                         for index in stride(from: worker, to: cases.count, by: 4) {
-                            if try await cases[index].isRecorded(by: store) {
-                                recorded.append(cases[index].newSession)
-                            }
+                            let isRecorded = try await cases[index].isRecorded(by: store)
+                            recorded += isRecorded ? [cases[index].newSession] : []
                         }
                         return recorded
                     }
