@@ -7,7 +7,9 @@ import Synchronization
 
 /// A service's connections, and what it knows of the database's health.
 package struct ServiceDatabase: Sendable {
+    /// Where statements go.
     package let pool: PostgresPool
+    /// What hears that something changed.
     package let listener: PostgresListener
     private let watch: DatabaseWatch
 

@@ -27,7 +27,7 @@ struct Serve: AsyncParsableCommand {
     private static func run(_ bootstrap: Bootstrap, _ sealing: KeySealing) async throws {
         let settings = bootstrap.settings
         let logger = bootstrap.logger
-        let database = Database(
+        let database = try ServiceDatabase(
             url: settings[.databaseURL].reveal(),
             role: "token_exchange",
             connections: settings[.databasePoolSize],
@@ -54,7 +54,7 @@ struct Serve: AsyncParsableCommand {
         )
         let server = ServiceServer(
             bootstrap,
-            readiness: database.readiness.map { ReadinessCheck($0.name, reason: $0.reason) } + [
+            readiness: database.readiness.map { check in ReadinessCheck(check.name) { check.reason() } } + [
                 ReadinessCheck("change_feed") { feed.current.isFresh(at: .now) ? nil : "the view is out of date" }
             ],
             errors: ErrorAnswers(
@@ -63,6 +63,7 @@ struct Serve: AsyncParsableCommand {
             ),
             routes: parts.addRoutes(to:)
         )
-        try await bootstrap.run(database.services + [feed, FeedWakeUps(database.listener, feed), passwords, server])
+        let forwarding = database.forwardEvents { resync in feed.wake(resync: resync) }
+        try await bootstrap.run(database.services + [feed, forwarding, passwords, server])
     }
 }

@@ -6,7 +6,9 @@
 package struct ConfigurationView<Entry: Sendable>: Sendable {
     /// A workspace's snapshot with what was made of it.
     package struct Served: Sendable {
+        /// The control data.
         package let snapshot: WorkspaceSnapshot
+        /// What the service made of it.
         package let entry: Entry
     }
 

@@ -20,8 +20,8 @@ enum Administration {
         _ body: @Sendable (AdministrationStore, Settings) async throws -> Void
     ) async throws {
         let settings = try Settings.load(Program.settings, environment: ProcessInfo.processInfo.environment)
-        let pool = PostgresPool(
-            settings: .service(settings[.databaseURL].reveal(), role: "sso_admin", connections: 2),
+        let pool = try PostgresPool(
+            .service(settings[.databaseURL].reveal(), role: "sso_admin", connections: 2),
             logger: quiet
         )
         try await running(pool) {
@@ -55,7 +55,7 @@ enum Administration {
     }
 
     /// Runs the pool while `body` runs.
-    static func running(_ pool: PostgresPool, _ body: @escaping @Sendable () async throws -> Void) async throws {
+    static func running(_ pool: PostgresPool, _ body: () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await pool.run() }
             defer { group.cancelAll() }

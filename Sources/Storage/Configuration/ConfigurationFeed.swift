@@ -13,9 +13,13 @@ import Synchronization
 package final class ConfigurationFeed<Entry: Sendable>: Service {
     /// Who the node is, for those who ask which nodes have a change.
     package struct Node: Sendable {
+        /// The identity.
         package let id: UUID
+        /// Which program it is.
         package let service: String
+        /// The machine it runs on.
         package let host: String
+        /// When it started.
         package let startedAt: Date
 
         package init(id: UUID, service: String, host: String, startedAt: Date) {

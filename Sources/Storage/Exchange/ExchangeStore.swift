@@ -13,19 +13,29 @@ package struct ExchangeStore: Sendable {
     /// One attempt: reads the standing and, when everything else allowed it, records the session under the same
     /// conditions, in one statement.
     package struct Attempt: Sendable {
+        /// The workspace it is in.
         package let workspaceID: Workspace.ID
+        /// The session to exchange.
         package let sourceSessionID: Session.ID
+        /// The user.
         package let userID: User.ID
+        /// The app the user token was issued to.
         package let sourceAppID: ConnectedApp.ID
         /// None when the request names no app: then nothing is recorded.
         package let target: ConnectedApp?
         /// Whether every rule that needs no database allows the exchange.
         package let isWorthRecording: Bool
+        /// The key the caller showed.
         package let apiKeyID: APIKey.ID
+        /// The id of the session to record.
         package let newSessionID: Session.ID
+        /// The address it came from.
         package let address: String?
+        /// What the caller says it is.
         package let userAgent: String?
+        /// The workspace's limit; none means that nothing is counted.
         package let exchangesPerMinute: Int?
+        /// The instant everything is judged at.
         package let now: Date
 
         package init(
@@ -59,9 +69,13 @@ package struct ExchangeStore: Sendable {
 
     /// What an attempt found and did.
     package struct Outcome: Hashable, Sendable {
+        /// What was found.
         package let standing: ExchangeFacts.Standing
         /// When the recorded session ends; none when nothing was recorded.
         package let recordedUntil: Date?
+
+        /// Nothing found, nothing done.
+        package static let nothing = Outcome(standing: .unknown, recordedUntil: nil)
     }
 
     /// Makes the attempt.
@@ -97,6 +111,6 @@ package struct ExchangeStore: Sendable {
             )
             (_, _, rows) = try await pool.pipeline(enter, count, record)
         }
-        return rows.first ?? Outcome(standing: .unknown, recordedUntil: nil)
+        return rows.first ?? .nothing
     }
 }

@@ -12,11 +12,15 @@ package struct KeyStore: Sendable {
 
     /// A workspace that is due, with what the worker needs to know to make it a key.
     package struct Due: Hashable, Sendable {
+        /// The workspace it is in.
         package let workspaceID: Workspace.ID
+        /// What it signs with.
         package let algorithm: SigningAlgorithm
+        /// The modulus length of its RSA keys.
         package let rsaBits: Int
         /// Whether it has a key that signs, or will.
         package let hasKey: Bool
+        /// Whether it has the secret behind cookies and CSRF tokens.
         package let hasBrowserSecret: Bool
     }
 

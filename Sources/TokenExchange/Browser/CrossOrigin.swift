@@ -2,6 +2,7 @@ import Chassis
 import Domain
 import HTTPTypes
 import Hummingbird
+import Storage
 
 /// Lets the pages of registered origins read our answers (the Fetch standard's CORS protocol).
 ///

@@ -3,7 +3,6 @@ import Domain
 import FoundationEssentials
 import HTTPTypes
 import Hummingbird
-import Postgres
 import Storage
 import Tokens
 
@@ -34,14 +33,9 @@ struct SignInHandlers: Sendable {
             image: body[text: "image"],
             passwordHash: hash.stored
         )
-        let added: User?
-        do {
-            added = try await parts.signIns.add(
-                newcomer, membership: membership, beginning: beginning, in: scope.workspace.id
-            )
-        } catch .server(let error) where error.constraint == "users_email" {
-            throw BrowserRefusal.userAlreadyExists
-        }
+        let added = try await parts.signIns.add(
+            newcomer, membership: membership, beginning: beginning, in: scope.workspace.id
+        )
         guard let user = added else { throw BrowserRefusal.userAlreadyExists }
         let isSignedIn = membership == nil || membership == .active
         return answer(user, isSignedIn ? (beginning, token) : nil, scope, redirects: false)

@@ -13,10 +13,8 @@ struct SignInLimits: Sendable {
     /// Counts an attempt from an address and refuses it beyond the workspace's limit.
     func admit(_ address: ClientAddress, at scope: BrowserScope) async throws {
         guard let ip = address.ip else { return }
-        // A host has a whole /64 of IPv6 to itself.
-        let origin = ip.family == .v4 ? ip.description : "\(ip.bits >> 64)"
         let count = try await rates.count(
-            "sign_in:address:\(origin)", in: scope.workspace.id, window: Self.minute, at: scope.now
+            "sign_in:address:\(ip.subscriber)", in: scope.workspace.id, window: Self.minute, at: scope.now
         )
         guard count <= scope.workspace.limits.signInsPerMinute else {
             throw BrowserRefusal.rateLimited(retryAfter: scope.now.secondsLeftInWindow(seconds: Self.minute))

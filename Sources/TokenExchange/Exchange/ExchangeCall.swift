@@ -56,7 +56,7 @@ struct PresentedAPIKey: Sendable {
 
     /// Reads an `Authorization` header, with or without a `Bearer` word.
     init?(header: String) {
-        guard header.utf8.count <= UnverifiedToken.maximumBytes, let key = header.lastWord else { return nil }
+        guard header.utf8.count <= 256, let key = header.lastWord else { return nil }
         let parts = key.split(separator: "_", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3, let id = APIKey.ID(hex: parts[1]) else { return nil }
         switch parts[0] {

@@ -54,7 +54,7 @@ struct ExchangeHandler: Sendable {
         guard let served = caller.served, let claims = caller.claims, let apiKey = caller.facts.apiKey,
             caller.facts.callerInNetworks
         else {
-            return ExchangeStore.Outcome(standing: .unknown, recordedUntil: nil)
+            return .nothing
         }
         return try await parts.exchanges.attempt(
             ExchangeStore.Attempt(

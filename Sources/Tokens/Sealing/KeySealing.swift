@@ -1,5 +1,4 @@
 import Crypto
-import FoundationEssentials
 
 /// Keeps private keys and secrets sealed at rest, each bound to the place it belongs to.
 ///
@@ -21,14 +20,14 @@ package struct KeySealing: Sendable {
     /// Adds 90 bytes and the length of the master key's id.
     package func seal(_ secret: [UInt8], for place: SealedPlace) throws(SealingRefusal) -> [UInt8] {
         let dataKey = SymmetricKey(size: .bits256)
-        let data = try encrypt(secret, with: dataKey, bound: place.dataBinding)
+        let data = try AESGCM.encrypt(secret, with: dataKey, bound: place.dataBinding)
         return try wrap(dataKey, data, for: place).bytes
     }
 
     /// The secret, if it was sealed for exactly this place under a master key that we have.
     package func open(_ sealed: [UInt8], for place: SealedPlace) throws(SealingRefusal) -> [UInt8] {
         let sealed = try SealedSecret(parsing: sealed)
-        return try decrypt(sealed.data, with: try unwrap(sealed, for: place), bound: place.dataBinding)
+        return try AESGCM.decrypt(sealed.data, with: try unwrap(sealed, for: place), bound: place.dataBinding)
     }
 
     /// The same secret under the first master key; unchanged if it is already.
@@ -37,7 +36,7 @@ package struct KeySealing: Sendable {
     package func rewrap(_ sealed: [UInt8], for place: SealedPlace) throws(SealingRefusal) -> [UInt8] {
         let old = try SealedSecret(parsing: sealed)
         let dataKey = try unwrap(old, for: place)
-        _ = try decrypt(old.data, with: dataKey, bound: place.dataBinding)
+        _ = try AESGCM.decrypt(old.data, with: dataKey, bound: place.dataBinding)
         if equalBytes(old.kekID, masterKeys.first.id) { return sealed }
         return try wrap(dataKey, old.data, for: place).bytes
     }
@@ -53,7 +52,11 @@ package struct KeySealing: Sendable {
         for place: SealedPlace
     ) throws(SealingRefusal) -> SealedSecret {
         let master = masterKeys.first
-        let wrap = try encrypt(dataKey.octets, with: master.key, bound: place.wrapBinding(kekID: master.id))
+        let wrap = try AESGCM.encrypt(
+            dataKey.octets,
+            with: master.key,
+            bound: place.wrapBinding(kekID: master.id)
+        )
         return SealedSecret(kekID: master.id, wrap: wrap, data: data)
     }
 
@@ -63,37 +66,8 @@ package struct KeySealing: Sendable {
     ) throws(SealingRefusal) -> SymmetricKey {
         guard let master = masterKeys.key(sealed.kekID) else { throw .unknownMasterKey(id: sealed.kekID) }
         return SymmetricKey(
-            data: try decrypt(sealed.wrap, with: master, bound: place.wrapBinding(kekID: sealed.kekID))
+            data: try AESGCM.decrypt(sealed.wrap, with: master, bound: place.wrapBinding(kekID: sealed.kekID))
         )
-    }
-
-    private func encrypt(
-        _ plain: [UInt8],
-        with key: SymmetricKey,
-        bound: [UInt8]
-    ) throws(SealingRefusal) -> [UInt8] {
-        do {
-            guard let box = try AES.GCM.seal(plain, using: key, authenticating: bound).combined else {
-                throw SealingRefusal.notSealed
-            }
-            return Array(box)
-        } catch {
-            throw .notSealed
-        }
-    }
-
-    private func decrypt(
-        _ combined: [UInt8],
-        with key: SymmetricKey,
-        bound: [UInt8]
-    ) throws(SealingRefusal) -> [UInt8] {
-        do {
-            return Array(
-                try AES.GCM.open(AES.GCM.SealedBox(combined: combined), using: key, authenticating: bound)
-            )
-        } catch {
-            throw .notAuthentic
-        }
     }
 }
 
