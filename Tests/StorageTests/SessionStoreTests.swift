@@ -73,8 +73,8 @@ import Testing
         try await withInstallation { installation in
             let scene = try await Scene(on: installation)
             let store = SessionStore(pool: installation.exchange)
-            var entropy = Lehmer(seed: seed)
-            for _ in 0..<8 {
+            var entropy = Lehmer(seed: 7)
+            for _ in 0..<40 {
                 let session = session(of: scene.user, in: scene.source)
                 try await installation.add(session, in: scene.workspace)
                 var model = Model()
