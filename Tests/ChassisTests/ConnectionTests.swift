@@ -32,9 +32,14 @@ import Testing
             func post(_ body: String, _ fields: String = "") -> String {
                 "POST /echo HTTP/1.1\r\nHost: h\r\n\(fields)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
             }
-            let answer = try await exchange(port, post("one") + post("two") + post("three", "Connection: close\r\n"))
+            let answer = try await exchange(
+                port,
+                post("one") + post("two") + post("three", "Connection: close\r\n")
+            )
             #expect(answer.statuses == [200, 200, 200])
-            let order = ["one", "two", "three"].compactMap { answer.text.range(of: "\r\n\r\n\($0)")?.lowerBound }
+            let order = ["one", "two", "three"].compactMap {
+                answer.text.range(of: "\r\n\r\n\($0)")?.lowerBound
+            }
             #expect(order.count == 3 && order == order.sorted())
         }
     }
@@ -119,7 +124,10 @@ import Testing
                 #expect(second.statuses == [503])
                 #expect(second.header("Retry-After") != nil)
                 #expect(second.json["error"] == "temporarily_unavailable")
-                let health = try await exchange(port, "GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+                let health = try await exchange(
+                    port,
+                    "GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+                )
                 #expect(health.statuses == [200])
             }
         }

@@ -13,7 +13,7 @@ import Testing
     @Test func `says 503, closes what is kept alive, and finishes what it accepted`() async throws {
         let entered = AsyncStream.makeStream(of: Void.self)
         let release = AsyncStream.makeStream(of: Void.self)
-        let service = try TestService(["SHUTDOWN_DRAIN": "5s"]) { router in
+        let service = try TestService(["SHUTDOWN_DRAIN": "2s"]) { router in
             router.get("slow") { _, _ in
                 entered.continuation.yield()
                 var iterator = release.stream.makeAsyncIterator()
@@ -92,7 +92,9 @@ import Testing
         let service = try TestService()
         try await service.runGroup { port, group in
             try await RawConnection.open(port) { half, answers in
-                try await half.send("POST /echo HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+                try await half.send(
+                    "POST /echo HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+                )
                 _ = try await RawAnswer(until: "\r\n\r\n", &answers)
                 await group.triggerGracefulShutdown()
                 var isListening = true

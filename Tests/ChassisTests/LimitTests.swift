@@ -47,14 +47,20 @@ struct Hostile: Sendable, CustomTestStringConvertible {
         Hostile("CL with inner space", post("Content-Length: 1 0\r\n")),
         Hostile("TE gzip", post("Transfer-Encoding: gzip\r\n")),
         Hostile("TE gzip, chunked", post("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n")),
-        Hostile("TE chunked twice", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n")),
+        Hostile(
+            "TE chunked twice",
+            post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n")
+        ),
         Hostile("TE chunked, chunked", post("Transfer-Encoding: chunked, chunked\r\n", "0\r\n\r\n")),
         Hostile("TE quoted", post("Transfer-Encoding: \"chunked\"\r\n", "0\r\n\r\n")),
         Hostile("TE identity", post("Transfer-Encoding: identity\r\n")),
         Hostile("TE xchunked", post("Transfer-Encoding: xchunked\r\n", "0\r\n\r\n")),
         Hostile("TE empty", post("Transfer-Encoding:\r\n")),
         Hostile("TE with vertical tab", post("Transfer-Encoding: \u{0b}chunked\r\n", "0\r\n\r\n")),
-        Hostile("TE over HTTP/1.0", "POST /echo HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        Hostile(
+            "TE over HTTP/1.0",
+            "POST /echo HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
         Hostile("obs-fold", get("/hello", "X-A: 1\r\n b\r\n")),
         Hostile("obs-fold with tab", get("/hello", "X-A: 1\r\n\tb\r\n")),
         Hostile("space before the first field", "GET /hello HTTP/1.1\r\n Host: h\r\n\r\n"),
@@ -86,7 +92,10 @@ struct Hostile: Sendable, CustomTestStringConvertible {
         Hostile("encoded invalid UTF-8", get("/hello%ff")),
         Hostile("encoded overlong slash", get("/hello%c0%af")),
         Hostile("encoded surrogate", get("/hello%ed%a0%80")),
-        Hostile("raw invalid UTF-8", bytes: Array("GET /hello".utf8) + [0xff] + Array(" HTTP/1.1\r\nHost: h\r\n\r\n".utf8)),
+        Hostile(
+            "raw invalid UTF-8",
+            bytes: Array("GET /hello".utf8) + [0xff] + Array(" HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
+        ),
         Hostile("raw UTF-8", get("/hellö")),
         Hostile("fragment", get("/hello#x")),
         Hostile("backslash", get("/hel\\lo")),
@@ -117,15 +126,27 @@ struct Hostile: Sendable, CustomTestStringConvertible {
     static let excessive: [Hostile] = [
         Hostile("request line of 9 KiB", get("/" + String(repeating: "a", count: 9 * 1024)), 414),
         Hostile("request line without end", String(repeating: "a", count: 9 * 1024), 414),
-        Hostile("one field of 17 KiB", get("/hello", "X-A: \(String(repeating: "a", count: 17 * 1024))\r\n"), 431),
-        Hostile("fields of 17 KiB", get("/hello", String(repeating: "X-A: \(String(repeating: "a", count: 250))\r\n", count: 68)), 431),
+        Hostile(
+            "one field of 17 KiB",
+            get("/hello", "X-A: \(String(repeating: "a", count: 17 * 1024))\r\n"),
+            431
+        ),
+        Hostile(
+            "fields of 17 KiB",
+            get("/hello", String(repeating: "X-A: \(String(repeating: "a", count: 250))\r\n", count: 68)),
+            431
+        ),
         Hostile("101 fields", get("/hello", String(repeating: "X-A: 1\r\n", count: 100)), 431),
         Hostile("10,000 fields", get("/hello", String(repeating: "a:\r\n", count: 10_000)), 431),
         Hostile("declared body of 64 KiB and one byte", post("Content-Length: 65537\r\n"), 413),
         Hostile("declared body of 1 TB", post("Content-Length: 1000000000000\r\n"), 413),
         Hostile("chunks of 64 KiB and one byte", post("Transfer-Encoding: chunked\r\n", "10001\r\n"), 413),
         Hostile("chunk of 4 GiB", post("Transfer-Encoding: chunked\r\n", "ffffffff\r\n"), 413),
-        Hostile("tiny chunks without end", post("Transfer-Encoding: chunked\r\n", String(repeating: "1\r\na\r\n", count: 30_000)), 413),
+        Hostile(
+            "tiny chunks without end",
+            post("Transfer-Encoding: chunked\r\n", String(repeating: "1\r\na\r\n", count: 30_000)),
+            413
+        ),
         Hostile("TRACE", "TRACE /hello HTTP/1.1\r\nHost: h\r\n\r\n", 501),
         Hostile("CONNECT", "CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", 501),
         Hostile("unknown method", "BREW /hello HTTP/1.1\r\nHost: h\r\n\r\n", 501),
@@ -159,7 +180,10 @@ struct Hostile: Sendable, CustomTestStringConvertible {
 
     @Test func `keeps the client's request id in a refusal when the head could be read`() async throws {
         try await TestService().run { port in
-            let answer = try await exchange(port, Self.post("X-Request-Id: mine\r\nContent-Length: 999999\r\n"))
+            let answer = try await exchange(
+                port,
+                Self.post("X-Request-Id: mine\r\nContent-Length: 999999\r\n")
+            )
             #expect(answer.header("x-request-id") == "mine")
         }
     }
@@ -167,7 +191,10 @@ struct Hostile: Sendable, CustomTestStringConvertible {
     @Test func `answers its refusals in the path's format`() async throws {
         let errors = ErrorAnswers(format: { $0.hasPrefix("/api/auth") ? .messageAndCode : .standard })
         try await TestService(errors: errors).run { port in
-            let answer = try await exchange(port, "POST /api/auth/x HTTP/1.1\r\nHost: h\r\nContent-Length: 99999\r\n\r\n")
+            let answer = try await exchange(
+                port,
+                "POST /api/auth/x HTTP/1.1\r\nHost: h\r\nContent-Length: 99999\r\n\r\n"
+            )
             #expect(answer.status == 413)
             #expect(answer.json["code"] == "BODY_TOO_LARGE")
         }
@@ -177,17 +204,57 @@ struct Hostile: Sendable, CustomTestStringConvertible {
         Hostile("plain", get("/hello", "Connection: close\r\n"), 200),
         Hostile("one empty line first", "\r\n" + get("/hello", "Connection: close\r\n"), 200),
         Hostile("close in capitals and a list", get("/hello", "Connection: foo, CLOSE\r\n"), 200),
-        Hostile("100 fields", get("/hello", String(repeating: "X-A: 1\r\n", count: 98) + "Connection: close\r\n"), 200),
-        Hostile("header block of just under 16 KiB", get("/hello", "X-A: \(String(repeating: "a", count: 16_300))\r\nConnection: close\r\n"), 200),
-        Hostile("request line of just under 8 KiB", get("/hello?" + String(repeating: "a", count: 8160), "Connection: close\r\n"), 200),
+        Hostile(
+            "100 fields",
+            get("/hello", String(repeating: "X-A: 1\r\n", count: 98) + "Connection: close\r\n"),
+            200
+        ),
+        Hostile(
+            "header block of just under 16 KiB",
+            get("/hello", "X-A: \(String(repeating: "a", count: 16_300))\r\nConnection: close\r\n"),
+            200
+        ),
+        Hostile(
+            "request line of just under 8 KiB",
+            get("/hello?" + String(repeating: "a", count: 8160), "Connection: close\r\n"),
+            200
+        ),
         Hostile("percent-encoded UTF-8", get("/hello/%C3%A9", "Connection: close\r\n"), 404),
-        Hostile("odd bytes in a value", bytes: Array("GET /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: ".utf8) + [0xff, 0x09] + Array("\r\n\r\n".utf8), 200),
+        Hostile(
+            "odd bytes in a value",
+            bytes: Array("GET /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: ".utf8) + [0xff, 0x09]
+                + Array("\r\n\r\n".utf8),
+            200
+        ),
         Hostile("HTTP/1.0 without Host", "GET /hello HTTP/1.0\r\n\r\n", 200),
-        Hostile("Host with a port", get("/hello", "Connection: close\r\n", host: "Host: [::1]:8080\r\n"), 200),
-        Hostile("body of 64 KiB", post("Connection: close\r\nContent-Length: 65536\r\n", String(repeating: "a", count: 65_536)), 200),
-        Hostile("chunked body of 64 KiB", post("Connection: close\r\nTransfer-Encoding: chunked\r\n", "10000\r\n\(String(repeating: "a", count: 65_536))\r\n0\r\n\r\n"), 200),
-        Hostile("chunked in capitals", post("Connection: close\r\nTransfer-Encoding: CHUNKED\r\n", "00A\r\n0123456789\r\n0\r\n\r\n"), 200),
-        Hostile("upgrade that is ignored", get("/hello", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n"), 200),
+        Hostile(
+            "Host with a port",
+            get("/hello", "Connection: close\r\n", host: "Host: [::1]:8080\r\n"),
+            200
+        ),
+        Hostile(
+            "body of 64 KiB",
+            post("Connection: close\r\nContent-Length: 65536\r\n", String(repeating: "a", count: 65_536)),
+            200
+        ),
+        Hostile(
+            "chunked body of 64 KiB",
+            post(
+                "Connection: close\r\nTransfer-Encoding: chunked\r\n",
+                "10000\r\n\(String(repeating: "a", count: 65_536))\r\n0\r\n\r\n"
+            ),
+            200
+        ),
+        Hostile(
+            "chunked in capitals",
+            post("Connection: close\r\nTransfer-Encoding: CHUNKED\r\n", "00A\r\n0123456789\r\n0\r\n\r\n"),
+            200
+        ),
+        Hostile(
+            "upgrade that is ignored",
+            get("/hello", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n"),
+            200
+        ),
         Hostile("OPTIONS", "OPTIONS /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 405),
         Hostile("body on a GET", get("/hello", "Connection: close\r\nContent-Length: 2\r\n") + "ab", 200),
     ]
@@ -206,7 +273,9 @@ struct Hostile: Sendable, CustomTestStringConvertible {
             let answer = try await RawConnection.open(port) { connection, iterator in
                 let step = max(1, request.bytes.count / 200)
                 for start in stride(from: 0, to: request.bytes.count, by: step) {
-                    try await connection.send(Array(request.bytes[start..<min(start + step, request.bytes.count)]))
+                    try await connection.send(
+                        Array(request.bytes[start..<min(start + step, request.bytes.count)])
+                    )
                 }
                 return try await RawAnswer(untilClose: &iterator)
             }

@@ -5,7 +5,11 @@ import Testing
 @testable import Chassis
 
 @Suite struct `A log line` {
-    private func write(_ format: LogFormat, _ message: String, _ metadata: Logger.Metadata = [:]) throws -> [String] {
+    private func write(
+        _ format: LogFormat,
+        _ message: String,
+        _ metadata: Logger.Metadata = [:]
+    ) throws -> [String] {
         let file = try LogFile()
         let handler = LineLogHandler(sink: file.sink, format: format, level: .trace)
         var logger = Logger(label: "tested") { _ in handler }
@@ -21,7 +25,9 @@ import Testing
     }
 
     @Test func `of JSON is an object with numbers as numbers`() throws {
-        let metadata: Logger.Metadata = .of([.status: .stringConvertible(204), .duration: .stringConvertible(0.25)])
+        let metadata: Logger.Metadata = .of([
+            .status: .stringConvertible(204), .duration: .stringConvertible(0.25),
+        ])
         let line = try #require(write(.json, "Done.", metadata).first)
         let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         #expect(object["message"] as? String == "Done.")
@@ -32,7 +38,8 @@ import Testing
     }
 
     static let hostile = [
-        "a\nnotice forged", "a\r\nb", "\u{0}\u{1}\u{1b}[31m", "quote\" back\\slash", "\u{85}\u{9b}", "\u{2028}\u{2029}",
+        "a\nnotice forged", "a\r\nb", "\u{0}\u{1}\u{1b}[31m", "quote\" back\\slash", "\u{85}\u{9b}",
+        "\u{2028}\u{2029}",
         "tab\there", "\u{7f}", "ünïcödé 🙂", "=", "", " ", "x\u{e2}y", "{\"level\":\"error\"}",
     ]
 
@@ -42,11 +49,14 @@ import Testing
         #expect(lines.count == 1)
         let line = try #require(lines.first)
         let isLineBreak: (Unicode.Scalar) -> Bool = { scalar in
-            scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value) || [0x2028, 0x2029].contains(scalar.value)
+            scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
+                || [0x2028, 0x2029].contains(scalar.value)
         }
         #expect(!line.unicodeScalars.contains(where: isLineBreak))
         if format == .json {
-            let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            let object = try #require(
+                try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            )
             #expect(object["reason"] as? String == value)
             #expect(object["message"] as? String == "Message \(value)")
         }
@@ -67,7 +77,9 @@ import Testing
         let line = try #require(write(format, String(repeating: "m", count: 9000), metadata).first)
         #expect(line.utf8.count < 4096)
         #expect(line.contains("truncated"))
-        if format == .json { #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) } }
+        if format == .json {
+            #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) }
+        }
     }
 
     @Test func `says what an error is`() throws {
@@ -120,7 +132,10 @@ import Testing
         let count = 2000
         let time = ContinuousClock().measure {
             for index in 0..<count {
-                logger.info("Request answered.", metadata: .of([.status: .stringConvertible(index), .route: "/x"]))
+                logger.info(
+                    "Request answered.",
+                    metadata: .of([.status: .stringConvertible(index), .route: "/x"])
+                )
             }
         }
         #expect(time / count < .milliseconds(1), "a sanity bound for debug builds on busy machines")

@@ -100,6 +100,8 @@ import Testing
         #expect(try #require(samples["process_resident_memory_bytes"]) > 1_000_000)
         #expect(try #require(samples["process_cpu_seconds_total"]) > 0)
         #expect(try #require(samples["process_open_fds"]) > 2)
-        #expect(abs(try #require(samples["process_start_time_seconds"]) - Date().timeIntervalSince1970) < 3600)
+        #expect(
+            abs(try #require(samples["process_start_time_seconds"]) - Date().timeIntervalSince1970) < 3600
+        )
     }
 }

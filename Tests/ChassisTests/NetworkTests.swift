@@ -6,7 +6,8 @@ import Testing
 
 @Suite struct `Addresses and networks` {
     @Test(arguments: [
-        ("192.0.2.1", "192.0.2.1"), ("0.0.0.0", "0.0.0.0"), ("255.255.255.255", "255.255.255.255"), ("::", "::"),
+        ("192.0.2.1", "192.0.2.1"), ("0.0.0.0", "0.0.0.0"), ("255.255.255.255", "255.255.255.255"),
+        ("::", "::"),
         ("::1", "::1"), ("2001:DB8::1", "2001:db8::1"), ("2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"),
         ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8"), ("1::", "1::"), ("::ffff:192.0.2.1", "192.0.2.1"),
         ("64:ff9b::192.0.2.33", "64:ff9b::c000:221"), ("1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0"),
@@ -15,8 +16,10 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "1", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", " 1.2.3.4", "1.2.3.", ".1.2.3", "1..2.3",
-        ":", ":1", "1:", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "12345::", "g::", "1:2:3:4:5:6:7:8::",
+        "", "1", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", " 1.2.3.4", "1.2.3.", ".1.2.3",
+        "1..2.3",
+        ":", ":1", "1:", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "12345::", "g::",
+        "1:2:3:4:5:6:7:8::",
         "::1%eth0", "[::1]", "1.2.3.4:80", "::1.2.3", "1:2:3:4:5:6:7:1.2.3.4", "0x1.2.3.4", "١.2.3.4",
     ]) func `are refused when malformed`(text: String) {
         #expect(IPAddress(text) == nil)
@@ -34,7 +37,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "10.0.0.1/8", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/08", "10.0.0.0/+8", "10.0.0.0/8/8", "/8", "",
+        "10.0.0.1/8", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/08", "10.0.0.0/+8", "10.0.0.0/8/8",
+        "/8", "",
     ]) func `in malformed notation are refused`(text: String) {
         #expect(Network(text) == nil)
     }
@@ -65,12 +69,19 @@ import Testing
         ("10.0.0.1", ["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
         ("10.0.0.1", ["203.0.113.9:1234"], "10.0.0.1"),
         ("fd00::1", ["2001:db8::5"], "2001:db8::5"),
-    ]) func `believes X-Forwarded-For only from trusted peers`(peer: String, forwarded: [String], expected: String) {
+    ]) func `believes X-Forwarded-For only from trusted peers`(
+        peer: String,
+        forwarded: [String],
+        expected: String
+    ) {
         #expect(resolve(peer, forwarded) == expected)
     }
 
     @Test func `is the peer when nobody is trusted`() {
         let headers: HTTPFields = [.xForwardedFor: "203.0.113.9"]
-        #expect(ClientAddress(peer: IPAddress("10.0.0.1"), headers: headers, trusting: []).description == "10.0.0.1")
+        #expect(
+            ClientAddress(peer: IPAddress("10.0.0.1"), headers: headers, trusting: []).description
+                == "10.0.0.1"
+        )
     }
 }

@@ -17,7 +17,8 @@ import Testing
             router.get("bug") { _, _ -> String in throw Bug() }
             router.get("away") { _, _ -> String in throw Away() }
             router.get("cancelled") { _, _ -> String in throw CancellationError() }
-            router.get("framework") { _, _ -> String in throw HTTPError(.badRequest, message: "marked-inside") }
+            router.get("framework") { _, _ -> String in throw HTTPError(.badRequest, message: "marked-inside")
+            }
             router.get("things/{id}") { _, _ -> String in throw HTTPError(.notFound) }
             router.post("things/{id}") { _, _ in "made" }
             router.get("refused") { _, _ -> String in
@@ -30,7 +31,10 @@ import Testing
                 )
             }
             router.get("cached") { _, _ in
-                Response(status: .ok, headers: [.cacheControl: "max-age=60", .contentSecurityPolicy: "default-src 'self'"])
+                Response(
+                    status: .ok,
+                    headers: [.cacheControl: "max-age=60", .contentSecurityPolicy: "default-src 'self'"]
+                )
             }
             router.group("api/auth").add(middleware: ErrorFormatMiddleware(.messageAndCode))
                 .get("refused") { _, _ -> String in throw PlainRefusal.invalidRequest(field: "email", "No.") }
@@ -54,7 +58,9 @@ import Testing
     }
 
     private func json(_ response: TestResponse) throws -> [String: Any] {
-        try #require(try JSONSerialization.jsonObject(with: Data(response.body.readableBytesView)) as? [String: Any])
+        try #require(
+            try JSONSerialization.jsonObject(with: Data(response.body.readableBytesView)) as? [String: Any]
+        )
     }
 
     @Test(arguments: ["/hello", "/nope", "/bug", "/refused", "/healthz"])
@@ -151,7 +157,12 @@ import Testing
     @Test func `writes one line a request, with the route's template`() async throws {
         let service = try service()
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-        _ = try await ask(service, "/things/17?secret=marked", .post, [.traceParent: parent, .requestID: "r4"])
+        _ = try await ask(
+            service,
+            "/things/17?secret=marked",
+            .post,
+            [.traceParent: parent, .requestID: "r4"]
+        )
         let lines = service.log.objects.filter { $0["level"] as? String == "info" }
         try #require(lines.count == 1)
         #expect(lines[0]["route"] as? String == "/things/{id}")
@@ -217,7 +228,8 @@ import Testing
         ])
         let response = try await ask(service, "/readyz")
         #expect(response.status == .serviceUnavailable)
-        let expected = #"{"ready":false,"checks":{"shutdown":"ok","database":"ok","feed":"older than \"5 s\""}}"#
+        let expected =
+            #"{"ready":false,"checks":{"shutdown":"ok","database":"ok","feed":"older than \"5 s\""}}"#
         #expect(String(buffer: response.body) == expected)
     }
 

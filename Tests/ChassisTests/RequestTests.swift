@@ -43,7 +43,8 @@ import Testing
         nil, "", "00", "ff-\(trace)-b7ad6b7169203331-01", "00-\(trace)-b7ad6b7169203331-01-more",
         "00-\(trace)-b7ad6b7169203331-0", "00-\(trace.uppercased())-b7ad6b7169203331-01",
         "00-00000000000000000000000000000000-b7ad6b7169203331-01", "00-\(trace)-0000000000000000-01",
-        "00-\(trace)-b7ad6b7169203331-0g", "00_\(trace)-b7ad6b7169203331-01", "cc-\(trace)-b7ad6b7169203331-00x",
+        "00-\(trace)-b7ad6b7169203331-0g", "00_\(trace)-b7ad6b7169203331-01",
+        "cc-\(trace)-b7ad6b7169203331-00x",
         "0x-\(trace)-b7ad6b7169203331-01", "é-\(trace)-b7ad6b7169203331-01",
     ]) func `is ignored when malformed`(text: String?) {
         #expect(TraceContext(text) == nil)

@@ -45,7 +45,8 @@ import Testing
         ("PUBLIC_URL", "https://a@b"), ("PUBLIC_URL", "https://a?b"), ("PUBLIC_URL", "ftp://a"),
         ("TRUSTED_PROXIES", "10.0.0.0/8,"), ("TRUSTED_PROXIES", "10.0.0.1/8"), ("TRUSTED_PROXIES", "proxy"),
         ("HTTP_CONNECTIONS", "0"), ("HTTP_REQUESTS_PER_CONNECTION", "0"), ("LOG_LEVEL", "loud"),
-        ("LOG_FORMAT", "xml"), ("SHUTDOWN_TIMEOUT", "soon"), ("SHUTDOWN_TIMEOUT", "10 s"), ("SHUTDOWN_TIMEOUT", "0"),
+        ("LOG_FORMAT", "xml"), ("SHUTDOWN_TIMEOUT", "soon"), ("SHUTDOWN_TIMEOUT", "10 s"),
+        ("SHUTDOWN_TIMEOUT", "0"),
         ("SHUTDOWN_TIMEOUT", "99999999999999999999s"), ("SHUTDOWN_DRAIN", "10s"), ("BREEZEWAY_PORT", "1"),
     ]) func `that are malformed or unknown stop the start by name`(name: String, value: String) throws {
         let error = #expect(throws: SettingsError.self) { try load([name: value]) }
@@ -64,7 +65,9 @@ import Testing
     }
 
     @Test func `demand what has no default`() throws {
-        let error = #expect(throws: SettingsError.self) { try load([:], takes: [Setting<Secret>.databaseURL]) }
+        let error = #expect(throws: SettingsError.self) {
+            try load([:], takes: [Setting<Secret>.databaseURL])
+        }
         #expect(error?.name == "DATABASE_URL")
     }
 
@@ -75,12 +78,19 @@ import Testing
         }
         #expect(error?.name == "DATABASE_URL")
         #expect(error.map { "\($0)".contains("marked-secret") } == false)
-        let good = try load(["DATABASE_URL": "postgres://u:marked-secret@h/d"], takes: [Setting<Secret>.databaseURL])
+        let good = try load(
+            ["DATABASE_URL": "postgres://u:marked-secret@h/d"],
+            takes: [Setting<Secret>.databaseURL]
+        )
         #expect(good[.databaseURL].reveal() == "postgres://u:marked-secret@h/d")
         var dumped = ""
         dump(good, to: &dumped)
         #expect(!dumped.contains("marked-secret"))
-        #expect(!"\(good) \(good[.databaseURL]) \(String(reflecting: good[.databaseURL]))".contains("marked-secret"))
+        #expect(
+            !"\(good) \(good[.databaseURL]) \(String(reflecting: good[.databaseURL]))".contains(
+                "marked-secret"
+            )
+        )
     }
 
     @Test(arguments: [
@@ -96,7 +106,10 @@ import Testing
             Setting<Bool>.requirePatchedPostgres,
             Setting<Duration>.duration("PAUSE", default: "1h", "a pause"),
         ]
-        let settings = try load(["DEFAULT_WORKSPACE": "demo", "REQUIRE_PATCHED_POSTGRES": "yes"], takes: takes)
+        let settings = try load(
+            ["DEFAULT_WORKSPACE": "demo", "REQUIRE_PATCHED_POSTGRES": "yes"],
+            takes: takes
+        )
         #expect(settings[.defaultWorkspace] == "demo")
         #expect(settings[.masterKeysFile] == nil)
         #expect(settings[.databasePoolSize] == 8)
@@ -121,12 +134,16 @@ import Testing
     }
 
     @Test func `names the line that is not an assignment`() {
-        let error = #expect(throws: SettingsError.self) { try ConfigurationFile(text: "A=1\nnonsense\n", path: "f.env") }
+        let error = #expect(throws: SettingsError.self) {
+            try ConfigurationFile(text: "A=1\nnonsense\n", path: "f.env")
+        }
         #expect(error?.description == "f.env line 2 is not NAME=value")
     }
 
     @Test func `may not say a thing twice`() {
-        let error = #expect(throws: SettingsError.self) { try ConfigurationFile(text: "A=1\nA=2\n", path: "f.env") }
+        let error = #expect(throws: SettingsError.self) {
+            try ConfigurationFile(text: "A=1\nA=2\n", path: "f.env")
+        }
         #expect(error?.name == "A")
     }
 

@@ -39,9 +39,9 @@ import Testing
 @Suite struct `Sealed secrets` {
     private static let keyA = "a:" + Base64.encode([UInt8](repeating: 1, count: 32))
     private static let keyB = "b:" + Base64.encode([UInt8](repeating: 2, count: 32))
-    private let underA = KeySealing(masterKeys: try! MasterKeys(parsing: keyA))
-    private let underB = KeySealing(masterKeys: try! MasterKeys(parsing: keyB))
-    private let underBThenA = KeySealing(masterKeys: try! MasterKeys(parsing: keyB + "\n" + keyA))
+    private let underA = fixture { KeySealing(masterKeys: try MasterKeys(parsing: keyA)) }
+    private let underB = fixture { KeySealing(masterKeys: try MasterKeys(parsing: keyB)) }
+    private let underBThenA = fixture { KeySealing(masterKeys: try MasterKeys(parsing: keyB + "\n" + keyA)) }
     private let secret = Array("a private key, as it were".utf8)
 
     private func place(

@@ -59,7 +59,7 @@ package struct Bootstrap: Sendable {
     /// stops. At the signal `/readyz` says 503 and answers close their connections at once; after
     /// `SHUTDOWN_DRAIN` the server stops accepting, and requests under way finish. A second signal, or the
     /// end of the time, cancels what is left. Returns when everything has ended; throws what a service
-    /// threw before that.
+    /// threw before that. A program that ignores even cancellation is ended by the kernel five seconds later.
     package func run(_ services: [any Service]) async throws {
         logger.notice("Started.", metadata: .of([.name: .string(settings.program)]))
         let group = ServiceGroup(configuration: configuration(services))
@@ -115,11 +115,13 @@ package struct Bootstrap: Sendable {
             isStopping = true
             logger.notice("Told to stop.", metadata: .of([.reason: .string("\(signal)")]))
             drain.raise()
+            ProcessSetup.endIfStuck(after: settings.shutdownTimeout + .seconds(5))
             await group.triggerGracefulShutdown()
         }
     }
 
     private func conclude(_ outcome: Outcome) throws {
+        ProcessSetup.endIfStuck(after: nil)
         if case .ended(let error?) = outcome {
             guard drain.isDraining else {
                 logger.critical("Stopped by a failure.", metadata: .of([.error: "\(error)"]))

@@ -27,6 +27,12 @@ enum ProcessSetup {
         }
     }
 
+    /// Has the kernel end the process after so long, should anything keep it from ending by itself; nil
+    /// calls it off.
+    static func endIfStuck(after time: Duration?) {
+        alarm(UInt32(clamping: time.map { $0.components.seconds + 1 } ?? 0))
+    }
+
     /// `PR_SET_DUMPABLE` of `linux/prctl.h`.
     private static let setDumpable: CInt = 4
 }

@@ -115,7 +115,9 @@ package struct RequestPipeline: RouterMiddleware {
         let route = template == Self.unmatched ? "unmatched" : template
         let status = Int(response.status.code)
         metrics.note(route: route, method: request.method, status: status, nanoseconds: time.nanoseconds)
-        guard context.logger.logLevel <= .info else { return }
+        // Probes and scrapes come every few seconds for ever; those that go well are of no interest later.
+        let level: Logger.Level = HTTPEdge.reserved.contains(route) && status < 400 ? .debug : .info
+        guard context.logger.logLevel <= level else { return }
         var metadata: Logger.Metadata = .of([
             .method: .string(request.method.rawValue),
             .route: .string(route),
@@ -124,7 +126,7 @@ package struct RequestPipeline: RouterMiddleware {
             .address: .string(context.facts.client.description),
         ])
         if let refused { metadata[LogKey.refusal.rawValue] = .string(refused) }
-        context.logger.info("Request answered.", metadata: metadata)
+        context.logger.log(level: level, "Request answered.", metadata: metadata)
     }
 
     /// What the framework calls the route of a request that matched none.

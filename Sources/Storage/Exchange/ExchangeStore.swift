@@ -100,16 +100,15 @@ package struct ExchangeStore: Sendable {
             attempt.userAgent,
             attempt.exchangesPerMinute
         )
-        let rows: [Outcome]
-        if attempt.exchangesPerMinute == nil {
-            (_, rows) = try await pool.pipeline(enter, record)
-        } else {
-            let count = RateStatements.count.bind(
-                attempt.workspaceID.raw,
-                "exchange",
-                attempt.now.startOfWindow(seconds: 60)
-            )
-            (_, _, rows) = try await pool.pipeline(enter, count, record)
+        let count = RateStatements.count.bind(
+            attempt.workspaceID.raw, "exchange", attempt.now.startOfWindow(seconds: 60)
+        )
+        let rows = try await SessionPartitions.recording(over: pool, at: attempt.now) { () throws(PostgresError) in
+            if attempt.exchangesPerMinute == nil {
+                try await pool.pipeline(enter, record).1
+            } else {
+                try await pool.pipeline(enter, count, record).2
+            }
         }
         return rows.first ?? .nothing
     }

@@ -117,12 +117,10 @@ package struct SignInStore: Sendable {
             beginning.now
         )
         do throws(PostgresError) {
-            let (_, users, _) = try await pool.pipeline(
-                Tenant.enter.bind(workspaceID.text),
-                add,
-                begin(beginning, of: newcomer.id, admits: false, in: workspaceID)
-            )
-            return users.first
+            let begin = begin(beginning, of: newcomer.id, admits: false, in: workspaceID)
+            return try await SessionPartitions.recording(over: pool, at: beginning.now) { () throws(PostgresError) in
+                try await pool.pipeline(Tenant.enter.bind(workspaceID.text), add, begin).1
+            }.first
         } catch {
             guard case .server(let refusal) = error, refusal.constraint == "users_email" else { throw error }
             return nil
@@ -146,10 +144,10 @@ package struct SignInStore: Sendable {
         in workspaceID: Workspace.ID
     ) async throws(PostgresError) -> Begun {
         let admits = beginning.app?.signupPolicy.admitsOnFirstAccess ?? false
-        let (_, rows) = try await pool.pipeline(
-            Tenant.enter.bind(workspaceID.text),
-            begin(beginning, of: userID, admits: admits, in: workspaceID)
-        )
+        let begin = begin(beginning, of: userID, admits: admits, in: workspaceID)
+        let rows = try await SessionPartitions.recording(over: pool, at: beginning.now) { () throws(PostgresError) in
+            try await pool.pipeline(Tenant.enter.bind(workspaceID.text), begin).1
+        }
         return rows.first ?? Begun(membership: nil, isRecorded: false)
     }
 

@@ -1,6 +1,8 @@
 import CLibCrypto
 
-/// scrypt (RFC 7914); nil when there is not the memory. Needs 128 · `rounds` · `blockSize` bytes of it.
+/// scrypt (RFC 7914); nil when there is not the memory.
+///
+/// Needs 128 · `rounds` · `blockSize` bytes of it.
 ///
 /// swift-crypto has it as well and is as fast, but ten times slower in debug builds, where tests wait for it.
 func scrypt(

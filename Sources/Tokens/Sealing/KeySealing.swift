@@ -8,6 +8,7 @@ import Crypto
 package struct KeySealing: Sendable {
     private let masterKeys: MasterKeys
 
+    /// Seals and opens with these keys.
     package init(masterKeys: MasterKeys) {
         self.masterKeys = masterKeys
     }
@@ -19,15 +20,15 @@ package struct KeySealing: Sendable {
     ///
     /// Adds 90 bytes and the length of the master key's id.
     package func seal(_ secret: [UInt8], for place: SealedPlace) throws(SealingRefusal) -> [UInt8] {
-        let dataKey = SymmetricKey(size: .bits256)
-        let data = try AESGCM.encrypt(secret, with: dataKey, bound: place.dataBinding)
+        let dataKey = SecureRandom.bytes(32)
+        let data = try AESGCM.encrypt(secret, with: SymmetricKey(data: dataKey), bound: place.dataBinding)
         return try wrap(dataKey, data, for: place).bytes
     }
 
     /// The secret, if it was sealed for exactly this place under a master key that we have.
     package func open(_ sealed: [UInt8], for place: SealedPlace) throws(SealingRefusal) -> [UInt8] {
         let sealed = try SealedSecret(parsing: sealed)
-        return try AESGCM.decrypt(sealed.data, with: try unwrap(sealed, for: place), bound: place.dataBinding)
+        return try open(sealed, with: unwrap(sealed, for: place), for: place)
     }
 
     /// The same secret under the first master key; unchanged if it is already.
@@ -36,7 +37,7 @@ package struct KeySealing: Sendable {
     package func rewrap(_ sealed: [UInt8], for place: SealedPlace) throws(SealingRefusal) -> [UInt8] {
         let old = try SealedSecret(parsing: sealed)
         let dataKey = try unwrap(old, for: place)
-        _ = try AESGCM.decrypt(old.data, with: dataKey, bound: place.dataBinding)
+        _ = try open(old, with: dataKey, for: place)
         if equalBytes(old.kekID, masterKeys.first.id) { return sealed }
         return try wrap(dataKey, old.data, for: place).bytes
     }
@@ -46,28 +47,31 @@ package struct KeySealing: Sendable {
         try SealedSecret(parsing: sealed).kekID
     }
 
+    private func open(
+        _ sealed: SealedSecret,
+        with dataKey: [UInt8],
+        for place: SealedPlace
+    ) throws(SealingRefusal) -> [UInt8] {
+        try AESGCM.decrypt(sealed.data, with: SymmetricKey(data: dataKey), bound: place.dataBinding)
+    }
+
     private func wrap(
-        _ dataKey: SymmetricKey,
+        _ dataKey: [UInt8],
         _ data: [UInt8],
         for place: SealedPlace
     ) throws(SealingRefusal) -> SealedSecret {
         let master = masterKeys.first
-        let wrap = try AESGCM.encrypt(
-            dataKey.octets,
-            with: master.key,
-            bound: place.wrapBinding(kekID: master.id)
-        )
+        let binding = place.wrapBinding(kekID: master.id)
+        let wrap = try AESGCM.encrypt(dataKey, with: master.key, bound: binding)
         return SealedSecret(kekID: master.id, wrap: wrap, data: data)
     }
 
     private func unwrap(
         _ sealed: SealedSecret,
         for place: SealedPlace
-    ) throws(SealingRefusal) -> SymmetricKey {
+    ) throws(SealingRefusal) -> [UInt8] {
         guard let master = masterKeys.key(sealed.kekID) else { throw .unknownMasterKey(id: sealed.kekID) }
-        return SymmetricKey(
-            data: try AESGCM.decrypt(sealed.wrap, with: master, bound: place.wrapBinding(kekID: sealed.kekID))
-        )
+        return try AESGCM.decrypt(sealed.wrap, with: master, bound: place.wrapBinding(kekID: sealed.kekID))
     }
 }
 
@@ -82,6 +86,7 @@ package enum SealingRefusal: Error, Equatable, Sendable, CustomStringConvertible
     /// The library could not encrypt.
     case notSealed
 
+    /// What is wrong, without the secret.
     package var description: String {
         switch self {
         case .malformed: "the sealed secret is malformed"

@@ -11,7 +11,8 @@ struct RawConnection {
     /// Opens a connection, hands it over, and closes it.
     static func open<Value>(
         _ port: Int,
-        _ body: (borrowing RawConnection, inout NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator) async throws
+        _ body: (borrowing RawConnection, inout NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator)
+            async throws
             -> Value
     ) async throws -> Value {
         let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
@@ -70,7 +71,9 @@ struct RawAnswer {
         _ iterator: inout NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     ) async throws {
         var all = ByteBuffer()
-        while !String(buffer: all).contains(end), var part = try await iterator.next(isolation: #isolation) { all.writeBuffer(&part) }
+        while !String(buffer: all).contains(end), var part = try await iterator.next(isolation: #isolation) {
+            all.writeBuffer(&part)
+        }
         text = String(buffer: all)
     }
 

@@ -1,14 +1,20 @@
 import Domain
 import Foundation
+import Testing
 
 @testable import Tokens
 
+/// What `make` makes; when it cannot, the tests are wrong and stop.
+func fixture<Value>(_ make: () throws -> Value) -> Value {
+    do { return try make() } catch { preconditionFailure("\(error)") }
+}
+
 /// Keys made once for the whole run.
 enum Keys {
-    static let rsa = try! make(.rs256, kid: "rsa-1")
-    static let otherRSA = try! make(.rs256, kid: "rsa-2")
-    static let p256 = try! make(.es256, kid: "p256-1")
-    static let ed25519 = try! make(.edDSA, kid: "ed25519-1")
+    static let rsa = fixture { try make(.rs256, kid: "rsa-1") }
+    static let otherRSA = fixture { try make(.rs256, kid: "rsa-2") }
+    static let p256 = fixture { try make(.es256, kid: "p256-1") }
+    static let ed25519 = fixture { try make(.edDSA, kid: "ed25519-1") }
     static let all = [rsa, p256, ed25519]
 
     static func make(_ algorithm: SigningAlgorithm, kid: String) throws -> SigningKey {
@@ -25,7 +31,7 @@ func instant(_ seconds: Int64) -> Date {
 }
 
 func id(_ text: String) -> UUID {
-    UUID(uuidString: text)!
+    fixture { try #require(UUID(uuidString: text)) }
 }
 
 func accessClaims(
@@ -106,6 +112,6 @@ struct SeededGenerator: RandomNumberGenerator {
 }
 
 func bytes(hex: String) -> [UInt8] {
-    let digits = Array(hex.utf8).map { hexadecimalDigit($0)! }
+    let digits = hex.utf8.compactMap(hexadecimalDigit)
     return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
 }
