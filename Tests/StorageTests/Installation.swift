@@ -98,6 +98,11 @@ private func withPools<Value: Sendable>(
     }
 }
 
+/// The URL of the database that is nobody's test.
+func maintenanceURL() async throws -> String {
+    try await TestCluster.shared.url
+}
+
 /// A machine that is busy with other tests is no reason to fail.
 func patient(_ settings: PostgresSettings) -> PostgresSettings {
     var settings = settings

@@ -114,12 +114,7 @@ package final class ConfigurationFeed<Entry: Sendable>: Service {
             let isDue = reconciledAt.map { started - $0 > reconciliation } ?? true
             reads.increment()
             do {
-                if resync || isDue || cursor == nil {
-                    cursor = try await reconcile(startedAt: started)
-                    reconciledAt = started
-                } else if let from = cursor {
-                    cursor = try await catchUp(from: from, startedAt: started)
-                }
+                // Before anything is acknowledged: the epochs of a node that is not on the list are refused.
                 if reportedAt.map({ started - $0 > .seconds(2) }) ?? true {
                     try await changes.report(
                         node: node.id,
@@ -129,11 +124,19 @@ package final class ConfigurationFeed<Entry: Sendable>: Service {
                     )
                     reportedAt = started
                 }
+                if resync || isDue || cursor == nil {
+                    cursor = try await reconcile(startedAt: started)
+                    reconciledAt = started
+                } else if let from = cursor {
+                    cursor = try await catchUp(from: from, startedAt: started)
+                }
             } catch is CancellationError {
                 return
             } catch {
                 failures.increment()
                 if resync { resyncRequested.withLock { $0 = true } }
+                // Perhaps it was taken off the list for its silence.
+                reportedAt = nil
                 logger.warning("Configuration could not be read", metadata: ["error": "\(error)"])
             }
             if Task.isCancelled { return }

@@ -35,6 +35,8 @@ package struct KeyStore: Sendable {
                 Tenant.enter.bind(id.text),
                 KeyStatements.needs.bind(id.raw)
             )
+            // Gone, and in the way of the others for as long as it is due.
+            if rows.isEmpty { _ = try await pool.query(KeyStatements.retire.bind(id.raw)) }
             found.append(contentsOf: rows)
         }
         return found
@@ -120,6 +122,7 @@ enum KeyStatements {
         """
         SELECT min(next_at)
         FROM key_schedule
+        WHERE next_at < 'infinity'
         """
     ) { row throws(RowDecodingError) in try row.next(Date?.self) }
 
@@ -173,6 +176,14 @@ enum KeyStatements {
         """
         UPDATE key_schedule
         SET next_at = now() + make_interval(secs => $2::bigint)
+        WHERE workspace_id = $1
+        """
+    )
+
+    static let retire = Statement<UUID, Void>(
+        """
+        UPDATE key_schedule
+        SET next_at = 'infinity'
         WHERE workspace_id = $1
         """
     )
