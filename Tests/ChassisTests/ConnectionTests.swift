@@ -105,6 +105,42 @@ import Testing
         }
     }
 
+    @Test func `whose client has closed its half gets the answers to all it asked`() async throws {
+        try await TestService().run { port in
+            try await RawConnection.open(port) { connection, iterator in
+                try await connection.send(get + get + "GET /unfinished")
+                connection.outbound.finish()
+                #expect(try await RawAnswer(untilClose: &iterator).statuses == [200, 200])
+            }
+        }
+    }
+
+    @Test func `whose client leaves the answer unread is cut off`() async throws {
+        let service = try TestService(limits: limits { $0.idleTimeout = .milliseconds(200) }) { router in
+            router.get("long") { _, _ in
+                Response(
+                    status: .ok,
+                    body: ResponseBody { writer in
+                        let block = ByteBuffer(repeating: 0, count: 1 << 20)
+                        for _ in 0..<64 { try await writer.write(block) }
+                        try await writer.finish(nil)
+                    }
+                )
+            }
+        }
+        try await service.run { port in
+            try await RawConnection.open(port) { connection, _ in
+                try await connection.send("GET /long HTTP/1.1\r\nHost: h\r\n\r\n")
+                while !service.bootstrap.metrics.exposition().contains(#"route="/long",status="200"} 1"#) {
+                    await Task.yield()
+                }
+                while !service.bootstrap.metrics.exposition().contains("\nhttp_connections 0\n") {
+                    await Task.yield()
+                }
+            }
+        }
+    }
+
     @Test func `gets its refusal though it goes on sending`() async throws {
         try await TestService().run { port in
             try await RawConnection.open(port) { connection, iterator in

@@ -1,3 +1,4 @@
+import HTTPTypes
 import Testing
 
 @testable import Chassis
@@ -9,6 +10,13 @@ import Testing
         for step in [1, 2, 3, 7] where request.bytes.count < 20_000 || step == 7 {
             #expect(outcome(of: request.bytes, step: step) == whole)
         }
+    }
+
+    @Test(arguments: `The HTTP edge`.malformed + `The HTTP edge`.excessive)
+    func `refuse what is hostile without the decoder's help`(request: Hostile) {
+        // What a head or a body in the making is waiting for comes after it.
+        let bytes = request.bytes + Array("GET /hello HTTP/1.1\r\nHost: smuggled\r\n\r\n".utf8)
+        #expect(outcome(of: bytes, step: bytes.count).hasPrefix("refused \(request.status) "))
     }
 
     /// What a request's bytes amount to when they come in steps.
@@ -38,7 +46,7 @@ import Testing
                     }
                 }
             } catch {
-                return "\(error.code) \(error.message)"
+                return "refused \(error.status.code) \(error.message)"
             }
         }
         return "incomplete"

@@ -132,6 +132,17 @@ import Testing
         #expect(time < .seconds(20))
     }
 
+    @Test func `is not what a failure looks like`() async throws {
+        struct Failing: Service {
+            struct Failure: Error {}
+            func run() async throws { throw Failure() }
+        }
+        let service = try TestService()
+        await #expect(throws: Failing.Failure.self) { try await service.bootstrap.run([service.server, Failing()]) }
+        #expect(!service.bootstrap.drain.isDraining)
+        #expect(service.log.objects.contains { $0["level"] as? String == "critical" })
+    }
+
     @Test func `stops services in reverse order`() async throws {
         let order = Mutex<[String]>([])
         struct Noting: Service {

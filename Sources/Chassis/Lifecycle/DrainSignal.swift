@@ -27,7 +27,12 @@ struct DrainService: Service {
     let delay: Duration
 
     func run() async throws {
-        try? await gracefulShutdown()  // Throws on cancellation only, and then there is nothing to wait for.
+        do {
+            try await gracefulShutdown()
+        } catch {
+            // Cancelled, because another service failed: that is no shutdown anybody asked for.
+            return
+        }
         signal.raise()
         // Not cancelled by the graceful shutdown itself; a second signal cancels it, which ends the drain
         // at once.

@@ -147,7 +147,7 @@ final class RequestGate: ChannelDuplexHandler {
 
     /// Whether the answer being written is the connection's last.
     var isLast: Bool {
-        phase == .closing || isQuiescing || inputEnded || edge.drain.isDraining || head?.keepsAlive != true
+        phase == .closing || isQuiescing || inputEnded && held.readableBytes == 0 || edge.drain.isDraining || head?.keepsAlive != true
             || served >= limits.requestsPerConnection
     }
 
@@ -171,6 +171,8 @@ final class RequestGate: ChannelDuplexHandler {
                 guard self.phase == .head, let context = self.context else { return }
                 self.advance(context)
                 context.fireChannelReadComplete()
+                // What is held will never be completed.
+                if self.inputEnded, self.phase == .head || self.phase == .body { context.close(promise: nil) }
             }
         }
     }

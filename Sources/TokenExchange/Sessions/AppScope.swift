@@ -14,8 +14,13 @@ struct AppScope: Sendable {
     var workspace: Workspace { served.snapshot.workspace }
 
     /// Finds the app of `{app}`: a client id or generated id anywhere, a chosen id where the workspace is known.
-    init(_ request: Request, _ context: ServiceContext, _ parts: ServiceParts) throws {
-        let view = try parts.freshView()
+    init(
+        _ request: Request,
+        _ context: ServiceContext,
+        _ parts: ServiceParts,
+        within patience: Duration = ServiceParts.View.freshness
+    ) throws {
+        let view = try parts.freshView(within: patience)
         let name = context.parameters.get("app") ?? ""
         let holder: ServiceParts.View.Served?
         if context.parameters.get("workspace") != nil {

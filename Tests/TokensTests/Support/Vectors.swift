@@ -19,7 +19,8 @@ enum Vectors {
     }
 
     static func bytes(_ path: String) throws -> [UInt8] {
-        Array(try Data(contentsOf: root.appendingPathComponent(path)))
+        let file = try FileHandle(forReadingFrom: root.appendingPathComponent(path))
+        return Array(try file.readToEnd() ?? Data())
     }
 
     static func decode<Value: Decodable>(_ type: Value.Type, from path: String) throws -> Value {
