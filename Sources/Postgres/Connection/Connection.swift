@@ -148,13 +148,19 @@ final class Connection: SocketOwner, UnitTarget {
     ///
     /// Until the request has been delivered and everything is drained, nothing new is sent.
     private func cancelUnwanted() {
-        guard isOpen, !isCancelling, !awaitsCancel, sentStatements == nil else { return }
-        if case .scripting(let unit) = phase, !unit.isAnswered { return }
-        guard pipeline.count > 0 || isScripting else { return }
-        for index in 0..<pipeline.count where !pipeline.units[index].isAnswered {
-            // Somebody waits behind; `statement_timeout` is what ends the unit before.
-            return cancelTimer.set(Reactor.shared.now + limits.patience)
+        guard isOpen, !isCancelling, !awaitsCancel else { return }
+        var hasUnwanted = false
+        var hasWanted = sentStatements != nil
+        if case .scripting(let unit) = phase {
+            if unit.isAnswered { hasUnwanted = true } else { hasWanted = true }
         }
+        for index in 0..<pipeline.count {
+            let unit = pipeline.units[index]
+            if unit.isAnswered { hasUnwanted = true } else if !unit.toleratesCancel { hasWanted = true }
+        }
+        guard hasUnwanted else { return }
+        // Somebody waits behind; `statement_timeout` is what ends the unit before.
+        guard !hasWanted else { return cancelTimer.set(Reactor.shared.now + limits.patience) }
         guard let request = unsafe CancelRequest(raw) else { return }
         isCancelling = true
         awaitsCancel = true
