@@ -14,10 +14,7 @@ extension Connection {
             receive()
             guard isOpen else { return }
         }
-        if isBlocked {
-            flush()
-            if !isBlocked { planSend() }
-        }
+        if isBlocked { flush() }
     }
 
     func receive() {

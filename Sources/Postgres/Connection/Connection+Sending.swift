@@ -101,6 +101,8 @@ extension Connection {
         guard isBlocked != (status == 1) else { return }
         isBlocked = status == 1
         Reactor.shared.change(watch, socket, writable: isBlocked)
+        // Whichever call finds that there is room again: nobody else will say so.
+        if !isBlocked, !outbox.isEmpty { planSend() }
     }
 
     func cork(_ on: Int32) {
