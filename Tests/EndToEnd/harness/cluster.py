@@ -87,7 +87,7 @@ class PrivateCluster(Cluster):
     def kill(self):
         """SIGKILL to the postmaster; its children notice and end, and then it may be started again."""
         postmaster = self.postmaster
-        children = [int(pid) for pid in _children(postmaster)]
+        children = list(_children(postmaster))
         os.kill(postmaster, signal.SIGKILL)
         for child in children:
             _kill(child)
@@ -144,9 +144,11 @@ class Database:
             connection.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
 
 
-def _children(pid):
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    return found.stdout.split()
+def _children(parent):
+    """The processes whose parent it is."""
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit() and _stat(int(entry.name))[1:2] == [str(parent)]:
+            yield int(entry.name)
 
 
 def _kill(pid):
@@ -157,8 +159,12 @@ def _kill(pid):
 
 
 def _exists(pid):
+    return _stat(pid)[:1] not in ([], ["Z"], ["X"])
+
+
+def _stat(pid):
+    """State, parent and so on; empty when there is no such process."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
-        return False
+        return []

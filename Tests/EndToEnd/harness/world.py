@@ -77,9 +77,10 @@ class Installation:
         port = environment.pop("port", None)
         ready = environment.pop("ready", True)
         prefix = environment.pop("prefix", ())
+        host = environment.pop("host", "127.0.0.1")
         log = self.directory / f"{name}.{len(self.services)}.log"
         service = Service(
-            name, command, self.environment(user, **environment), log, port=port, ready=ready, prefix=prefix
+            name, command, self.environment(user, **environment), log, port=port, ready=ready, prefix=prefix, host=host
         )
         self.services.append(service)
         return service
