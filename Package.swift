@@ -31,7 +31,7 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 
 let executableParts: [Target.Dependency] = [
     "Domain", "Postgres", "Tokens", "Storage", "Chassis",
-    arguments, httpTypes, hummingbird, lifecycle, logging, metrics, nioCore,
+    arguments, httpTypes, hummingbird, lifecycle, logging, metrics, nioCore, nioPosix,
 ]
 
 let package = Package(
@@ -56,6 +56,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CUTF8Proc", pkgConfig: "libutf8proc", providers: [.apt(["libutf8proc-dev"])]),
 
         .target(name: "Domain", swiftSettings: strict),
         .target(
@@ -65,10 +66,14 @@ let package = Package(
         ),
         .target(
             name: "Tokens",
-            dependencies: ["CLibCrypto", "Domain", crypto, cryptoExtras],
+            dependencies: ["CLibCrypto", "CUTF8Proc", "Domain", crypto, cryptoExtras],
             swiftSettings: strict
         ),
-        .target(name: "Storage", dependencies: ["Domain", "Postgres", logging], swiftSettings: strict),
+        .target(
+            name: "Storage",
+            dependencies: ["Domain", "Postgres", lifecycle, logging, metrics],
+            swiftSettings: strict
+        ),
         .target(
             name: "Chassis",
             dependencies: [

@@ -1,8 +1,8 @@
 """Fails when a `package` declaration lacks a doc comment, naming each with its file and line.
 
 Reads the symbol graphs that the compiler writes for what was just built. Test targets are left out, and so is
-what needs no comment of its own: cases of an enum, what the compiler synthesised, and the members of a protocol
-from elsewhere that a conformance implements.
+what needs no comment of its own: cases of an enum, initialisers that take nothing but the type's own properties, what the
+compiler synthesised, and the members of a protocol from elsewhere that a conformance implements.
 """
 
 import json
@@ -31,7 +31,7 @@ def symbol_graphs():
     )
     found = re.search(r"Files written to (.+)", done.stdout + done.stderr)
     if done.returncode != 0 or found is None:
-        sys.exit(f"dump-symbol-graph failed:\n{done.stdout}{done.stderr}")
+        sys.exit("dump-symbol-graph failed:\n" + "\n".join((done.stdout + done.stderr).splitlines()[-30:]))
     folder = pathlib.Path(found.group(1).strip())
     for module in sorted(path.name for path in SOURCES.iterdir() if path.is_dir()):
         for file in sorted([*folder.glob(f"{module}.symbols.json"), *folder.glob(f"{module}@*.symbols.json")]):
@@ -49,6 +49,7 @@ def undocumented(graph):
     implements = {
         relation["source"] for relation in graph["relationships"] if relation.get("sourceOrigin") is not None
     }
+    properties = {tuple(symbol["pathComponents"]) for symbol in graph["symbols"]}
     for symbol in graph["symbols"]:
         if symbol["accessLevel"] not in ("package", "public", "open"):
             continue
@@ -59,7 +60,15 @@ def undocumented(graph):
             continue
         if symbol["kind"]["identifier"] == "swift.enum.case" or is_conformance_member(symbol):
             continue
+        if is_memberwise(symbol, properties):
+            continue
         yield symbol
+
+
+def is_memberwise(symbol, properties):
+    *owner, signature = symbol["pathComponents"]
+    labels = re.fullmatch(r"init\(((?:[A-Za-z]\w*:)+)\)", signature)
+    return labels is not None and all((*owner, label) in properties for label in labels.group(1).split(":")[:-1])
 
 
 def is_conformance_member(symbol):

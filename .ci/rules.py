@@ -16,6 +16,8 @@ STATEMENT = re.compile(
 )
 LITERAL = re.compile(r'(?P<hash>#*)"""\n(?P<block>.*?)\n\s*"""(?P=hash)|(?P<raw>#*)"(?P<line>(?:\\.|[^"\\\n])*)"(?P=raw)', re.S)
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
+# The one thing that may be interpolated into a statement: a list of columns that the row's type declares.
+COLUMNS = re.compile(r"\\\([A-Z]\w*\.columns\)")
 FOUNDATION = re.compile(r"^\s*(?:@\w+\s+|\w+\s+)*import\s+(?:\w+\s+)?Foundation(?:\.\w+)?\s*$")
 
 
@@ -45,7 +47,7 @@ def no_foundation():
 def no_interpolated_sql():
     for path in swift_files("Sources/Storage"):
         for number, content in literals(path.read_text(encoding="utf-8")):
-            if STATEMENT.match(content) and re.search(r"\\#*\(", content):
+            if STATEMENT.match(content) and re.search(r"\\#*\(", COLUMNS.sub("", content)):
                 yield path, number, "interpolates into SQL: bind a parameter"
 
 

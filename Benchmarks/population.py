@@ -65,6 +65,14 @@ class Client:
             self.local.connection = http.client.HTTPConnection(
                 self.address.hostname, self.address.port, timeout=15
             )
+        try:
+            return self.once(method, path, data, headers)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            # The service has closed a connection that was idle for long, before it read this request.
+            self.local.connection.close()
+            return self.once(method, path, data, headers)
+
+    def once(self, method, path, data, headers):
         self.local.connection.request(method, path, data, headers)
         answer = self.local.connection.getresponse()
         return answer.status, answer.headers, answer.read()
@@ -118,10 +126,8 @@ def grow(rig, database, workspaces, sessions):
     existing = int(rig.sql("SELECT count(*) FROM sessions", database))
     each = -(-(sessions - existing) // (workspaces - have))
     users = max(1, each // 100)
-    # A session that is a few days old would lie in a partition that only a few days ago existed.
     rig.sql(
         f"""
-        SELECT ensure_session_partitions(current_date - 7, current_date + 1);
         BEGIN;
         SET LOCAL session_replication_role = replica;
         CREATE TEMPORARY TABLE grown ON COMMIT DROP AS

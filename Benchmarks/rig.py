@@ -105,6 +105,7 @@ class Rig(contextlib.AbstractContextManager):
             "MASTER_KEYS_FILE": str(self.folder / "master-keys"),
             "LOG_LEVEL": self.log_level,
             "LOG_FORMAT": "json",
+            "SHUTDOWN_DRAIN": "0s",
         }
 
     def run(self, program, *arguments, database="breezeway"):

@@ -3,12 +3,12 @@
 #
 #   Benchmarks/run.sh [bench.py's arguments, see --help]
 #
-# BREEZEWAY_BIN names a folder with ready-made programs; then nothing is built.
+# BINARIES names a folder with ready-made programs; then nothing is built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 deploy/local/prerequisites.sh bench
-if [ -z "${BREEZEWAY_BIN:-}" ]; then
+if [ -z "${BINARIES:-}" ]; then
   echo '==> building release programs'
   swift build -c release -j "${JOBS:-$(nproc)}" </dev/null
 fi
-exec python3 Benchmarks/bench.py --binaries "${BREEZEWAY_BIN:-.build/release}" "$@"
+exec python3 Benchmarks/bench.py --binaries "${BINARIES:-.build/release}" "$@"

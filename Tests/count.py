@@ -3,7 +3,7 @@
     count.py REPORTS FAILED     FAILED is 1 when a runner ended with an error
 
 A runner that ended with an error although no test of it is known to have failed (a crash, a failed collection)
-counts as one failure, so the line never looks better than the run was.
+counts as one failure, and so does a run of no test, so the line never looks better than the run was.
 """
 
 import pathlib
@@ -48,7 +48,7 @@ def main():
         except (OSError, ElementTree.ParseError):
             counts.append((0, 1, 0))
     total = [sum(column) for column in zip(*counts)]
-    if error and total[1] == 0:
+    if total[1] == 0 and (error or total[0] == 0):
         total[1] = 1
     passed, failed, skipped = total
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))

@@ -1,5 +1,3 @@
-internal import Domain
-package import FoundationEssentials
 package import Postgres
 
 /// Opens the rows of one workspace to the statements that follow in the same transaction.

@@ -47,7 +47,7 @@ package struct TokenSigner: Sendable {
         let signature = try key.sign(token)
         token.append(UInt8(ascii: "."))
         Base64URL.append(signature, to: &token)
-        guard token.count <= UnverifiedToken.maximumBytes else { throw .tooLarge }
+        guard token.count <= CompactJWS.maximumBytes else { throw .tooLarge }
         return String(decoding: token, as: UTF8.self)
     }
 

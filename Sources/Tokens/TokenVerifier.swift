@@ -67,16 +67,16 @@ package struct TokenVerifier: Sendable {
         as kind: TokenKind,
         keys: VerificationKeySet
     ) throws(TokenRefusal) {
-        guard equalBytes(token.type, kind.rawValue) else {
-            throw .kind(String(decoding: token.type.utf8.prefix(32), as: UTF8.self))
+        let type = token.jws.type ?? ""
+        guard equalBytes(type, kind.rawValue) else {
+            throw .kind(String(decoding: type.utf8.prefix(32), as: UTF8.self))
         }
         guard equalBytes(token.issuer, keys.issuer) else { throw .issuer }
         guard let workspaceID = token.workspaceID, equalBytes(workspaceID, keys.workspaceID) else {
             throw .workspace
         }
         guard let kid = token.keyID, let key = keys.key(named: kid) else { throw .unknownKey }
-        guard key.algorithm == token.algorithm else { throw .algorithm }
-        guard key.isValid(token.signature, for: token.signed) else { throw .signature }
+        try token.jws.verify(with: key)
     }
 
     private func check(_ audience: String, is wanted: String?) throws(TokenRefusal) {

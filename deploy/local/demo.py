@@ -19,8 +19,8 @@ import time
 import urllib.error
 import urllib.request
 
-LOCAL = os.environ["BREEZEWAY_LOCAL"]
-BINARIES = os.environ["BREEZEWAY_BINARIES"]
+LOCAL = os.environ["LOCAL_DIR"]
+BINARIES = os.environ["BINARIES"]
 EXCHANGE = os.environ["EXCHANGE_URL"]
 RECORD = os.path.join(LOCAL, "demo.json")
 HEADERS = os.path.join(LOCAL, "exchange.headers")

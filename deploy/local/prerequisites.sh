@@ -27,6 +27,9 @@ find_missing() {
   missing=()
   need libpq-dev header libpq-fe.h
   need libssl-dev header openssl/evp.h
+  need libutf8proc-dev header utf8proc.h
+  # SwiftPM asks it where libpq's headers are.
+  need pkg-config command -v pkg-config
   need postgresql server
   need postgresql-client command -v psql
   need curl command -v curl

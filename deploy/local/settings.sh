@@ -4,7 +4,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 local_dir="$root/.local"
 cluster="$local_dir/postgres"
-binaries=${BREEZEWAY_BIN:-$root/.build/release}
+binaries=${BINARIES:-$root/.build/release}
 
 exchange_port=${EXCHANGE_PORT:-8080}
 admin_port=${ADMIN_PORT:-8081}

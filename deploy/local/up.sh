@@ -2,7 +2,7 @@
 # make up: from a fresh checkout to three running services with demo data and one exchange made.
 #
 # Everything it creates is under .local/ (and .build/). Each step leaves alone what is already so, so a second
-# run is quick. BREEZEWAY_BIN names a folder with ready-made programs; then nothing is built.
+# run is quick. BINARIES names a folder with ready-made programs; then nothing is built.
 set -euo pipefail
 # shellcheck source=deploy/local/settings.sh
 . "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
@@ -12,7 +12,7 @@ cd "$root"
 "$here/prerequisites.sh" run
 lock_local 0
 
-if [ -z "${BREEZEWAY_BIN:-}" ]; then
+if [ -z "${BINARIES:-}" ]; then
   say "building release programs (minutes the first time, seconds afterwards)"
   swift build -c release -j "${JOBS:-$(nproc)}" </dev/null 9>&-
 fi
@@ -38,7 +38,8 @@ if [ ! -s "$local_dir/master-keys" ]; then
   echo "local:$(head -c 32 /dev/urandom | base64)" | write_private "$local_dir/master-keys"
 fi
 
-# service_environment ROLE PASSWORD PORT: the variables of one service, or of an operator's command.
+# service_environment ROLE PASSWORD PORT: the variables of one service, or of an operator's command. No balancer has
+# to notice that a service is about to end, so none waits for that.
 service_environment() {
   cat <<END
 DATABASE_URL='postgresql://$1:$2@127.0.0.1:$pg_port/breezeway'
@@ -49,6 +50,7 @@ MASTER_KEYS_FILE='$local_dir/master-keys'
 DEFAULT_WORKSPACE='demo'
 LOG_LEVEL='${LOG_LEVEL:-info}'
 LOG_FORMAT='${LOG_FORMAT:-text}'
+SHUTDOWN_DRAIN='0s'
 END
 }
 service_environment breezeway "$PGPASSWORD" "$admin_port" | write_private "$local_dir/operator.env"
@@ -76,7 +78,7 @@ END
 done
 
 say "creating the demo workspaces"
-export BREEZEWAY_LOCAL="$local_dir" BREEZEWAY_BINARIES="$binaries"
+export LOCAL_DIR="$local_dir" BINARIES="$binaries"
 export EXCHANGE_URL="$exchange_url" ADMIN_URL="http://127.0.0.1:$admin_port" ROTATOR_URL="http://127.0.0.1:$rotator_port"
 python3 "$here/demo.py" workspaces </dev/null 9>&-
 

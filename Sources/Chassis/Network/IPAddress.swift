@@ -130,3 +130,10 @@ func hexValue(_ byte: UInt8) -> UInt8? {
     default: nil
     }
 }
+
+extension IPAddress {
+    /// The address, or of IPv6 its /64: a subscriber has a whole one to change addresses in.
+    package var subscriber: String {
+        family == .v4 ? description : "\(IPAddress(v6: (bits >> 64) << 64))/64"
+    }
+}

@@ -35,11 +35,12 @@ package enum ExchangePolicy {
     /// Whether everything that does not depend on the database allows the exchange, so that it is worth recording.
     ///
     /// The rules on the standing of people and sessions are left to the statement that records: it asks them again,
-    /// at the instant it writes.
+    /// at the instant it writes. That statement does not look at apps, so the source app's own state is asked here.
     package static func isWorthRecording(_ facts: ExchangeFacts) -> Bool {
-        ExchangeRule.allCases.filter { !$0.dependsOnStanding }.allSatisfy {
-            refusal(of: $0, on: facts) == nil
-        }
+        facts.source?.status == .active
+            && ExchangeRule.allCases.filter { !$0.dependsOnStanding }.allSatisfy {
+                refusal(of: $0, on: facts) == nil
+            }
     }
 
     private static func refusal(of rule: ExchangeRule, on facts: ExchangeFacts) -> ExchangeRefusal? {

@@ -1,5 +1,3 @@
-internal import FoundationEssentials
-
 /// The identity of one kind of thing, so that a workspace's id is never taken for an app's.
 ///
 /// `Subject` is the type it names, `Raw` how it is stored. Two are equal when their raw values are.
@@ -10,36 +8,6 @@ package struct Identifier<Subject, Raw: Hashable & Sendable>: Hashable, Sendable
     /// Wraps a value that is already known to be right, such as one read from the database.
     package init(_ raw: Raw) {
         self.raw = raw
-    }
-}
-
-extension Identifier where Raw == UUID {
-    /// The lower-case text with hyphens, as tokens and answers carry it.
-    package var text: String {
-        raw.uuidString.asciiLowercased
-    }
-
-    /// The 32 lower-case hexadecimal digits without hyphens.
-    package var hex: String {
-        String(text.utf8.filter { $0 != UInt8(ascii: "-") }.map { Character(UnicodeScalar($0)) })
-    }
-
-    /// Reads the text with hyphens, in either case.
-    package init?(text: String) {
-        guard let uuid = UUID(uuidString: text) else { return nil }
-        self.init(uuid)
-    }
-
-    /// Reads exactly 32 lower-case hexadecimal digits.
-    package init?(hex: some StringProtocol) {
-        let digits = Array(hex.utf8)
-        guard digits.count == 32, digits.allSatisfy(\.isLowercaseHexDigit) else { return nil }
-        var text: [UInt8] = []
-        for (position, digit) in digits.enumerated() {
-            if [8, 12, 16, 20].contains(position) { text.append(UInt8(ascii: "-")) }
-            text.append(digit)
-        }
-        self.init(text: String(decoding: text, as: UTF8.self))
     }
 }
 
@@ -60,11 +28,6 @@ extension Identifier where Raw == String {
 }
 
 extension UInt8 {
-    fileprivate var isLowercaseHexDigit: Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self)
-            || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(self)
-    }
-
     fileprivate var isIdentifierByte: Bool {
         switch self {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),

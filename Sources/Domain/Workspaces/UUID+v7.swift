@@ -4,7 +4,6 @@ extension UUID {
     /// A UUIDv7 (RFC 9562 section 5.7): 48 bits of Unix milliseconds, then 74 random bits.
     ///
     /// Ids made later sort later, so rows land at the end of their index and in their day's partition.
-    ///
     package static func v7(at moment: Date, entropy: inout some RandomNumberGenerator) -> UUID {
         let milliseconds = UInt64(max(0, moment.timeIntervalSince1970 * 1000))
         let high = milliseconds << 16 | 0x7000 | UInt64.random(in: 0...0x0fff, using: &entropy)
@@ -25,5 +24,43 @@ extension UUID {
     package static func v7(at moment: Date) -> UUID {
         var entropy = SystemRandomNumberGenerator()
         return v7(at: moment, entropy: &entropy)
+    }
+}
+
+extension Identifier where Raw == UUID {
+    /// The lower-case text with hyphens, as tokens and answers carry it.
+    package var text: String {
+        raw.uuidString.asciiLowercased
+    }
+
+    /// The 32 lower-case hexadecimal digits without hyphens.
+    package var hex: String {
+        String(text.utf8.filter { $0 != UInt8(ascii: "-") }.map { Character(UnicodeScalar($0)) })
+    }
+
+    /// Reads the text with hyphens, in either case.
+    package init?(text: String) {
+        // The reader of UUID stops at a zero byte and takes whatever follows it.
+        guard text.utf8.count == 36, let uuid = UUID(uuidString: text) else { return nil }
+        self.init(uuid)
+    }
+
+    /// Reads exactly 32 lower-case hexadecimal digits.
+    package init?(hex: some StringProtocol) {
+        let digits = Array(hex.utf8)
+        guard digits.count == 32, digits.allSatisfy(\.isLowercaseHexDigit) else { return nil }
+        var text: [UInt8] = []
+        for (position, digit) in digits.enumerated() {
+            if [8, 12, 16, 20].contains(position) { text.append(UInt8(ascii: "-")) }
+            text.append(digit)
+        }
+        self.init(text: String(decoding: text, as: UTF8.self))
+    }
+}
+
+extension UInt8 {
+    fileprivate var isLowercaseHexDigit: Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self)
+            || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(self)
     }
 }

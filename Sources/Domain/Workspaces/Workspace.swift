@@ -86,6 +86,7 @@ extension Identifier<Workspace, UUID> {
     /// Reads `ws_` and 32 lower-case hexadecimal digits.
     package init?(reference: String) {
         guard reference.utf8.starts(with: "ws_".utf8) else { return nil }
-        self.init(hex: reference.dropFirst(3))
+        // Bytes, not characters: an accent on the underscore would be dropped with it.
+        self.init(hex: Substring(reference.utf8.dropFirst(3)))
     }
 }

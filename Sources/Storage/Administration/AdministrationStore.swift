@@ -214,35 +214,35 @@ enum AdministrationStatements {
         INSERT INTO workspaces (id, slug, name, issuer, signing_algorithm)
         VALUES ($1, $2, $3, $4, $5)
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 
     static let apiKey = Statement<UUID, UUID, String, [UInt8], Void>(
         """
         INSERT INTO api_keys (workspace_id, id, kind, name, secret_hash)
         VALUES ($1, $2, 'workspace', $3, $4)
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 
     static let adminToken = Statement<UUID, UUID, String, String, [UInt8], Void>(
         """
         INSERT INTO admin_tokens (workspace_id, id, name, role, secret_hash)
         VALUES ($1, $2, $3, $4, $5)
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 
     static let platformAdminToken = Statement<UUID, String, String, [UInt8], Void>(
         """
         INSERT INTO platform_admin_tokens (id, name, role, secret_hash)
         VALUES ($1, $2, $3, $4)
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 
     static let group = Statement<UUID, String, String, Void>(
         """
         INSERT INTO sso_groups (workspace_id, id, name)
         VALUES ($1, $2, $3)
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 
     static let app = Statement<
         UUID, String, String, String, String, String, [UInt8]?, String, String, Int, Int, Int, Bool, Void
@@ -252,7 +252,7 @@ enum AdministrationStatements {
             exchange_policy, signup_policy, access_expiration, refresh_expiration, session_timeout, refresh_payload)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint, $11::bigint, $12::bigint, $13)
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 
     static let origins = Statement<UUID, String, [String], Void>(
         """
@@ -260,7 +260,7 @@ enum AdministrationStatements {
         SELECT $1, $2, origin
         FROM unnest($3) AS given (origin)
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 
     static let redirectURIs = Statement<UUID, String, [String], Void>(
         """
@@ -268,7 +268,7 @@ enum AdministrationStatements {
         SELECT $1, $2, redirect_uri
         FROM unnest($3) AS given (redirect_uri)
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 
     static let memberships = Statement<UUID, String, [String], Void>(
         """
@@ -276,5 +276,5 @@ enum AdministrationStatements {
         SELECT $1, group_id, $2
         FROM unnest($3) AS given (group_id)
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 }

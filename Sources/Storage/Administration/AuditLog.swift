@@ -1,5 +1,5 @@
 package import Domain
-internal import FoundationEssentials
+import FoundationEssentials
 package import Postgres
 
 /// One line of a workspace's audit log, before it is written.
@@ -55,5 +55,5 @@ package enum AuditLog {
             previous_hash, hash)
         VALUES ($1, 0, now(), $2, $3, $4, $5::text::jsonb, $6::text::jsonb, $7, '', '')
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 }

@@ -1,6 +1,6 @@
 package import Logging
 package import Postgres
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// Tells the other nodes that something changed, after the change is committed.
 ///
@@ -47,5 +47,5 @@ package struct ChangeNotifier: Service {
     static let forgetful = Statement<Void>("SET LOCAL synchronous_commit = off") {
         _ throws(RowDecodingError) in
     }
-    static let notify = Statement<Void>("NOTIFY breezeway_changes") { _ throws(RowDecodingError) in }
+    static let notify = Statement<Void>("NOTIFY breezeway_changes")
 }

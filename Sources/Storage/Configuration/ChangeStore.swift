@@ -97,7 +97,7 @@ enum ChangeStatements {
         VALUES ($1, $2, $3, $4, now())
         ON CONFLICT (id) DO UPDATE SET seen_at = now()
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 
     static let acknowledge = Statement<[UUID], [Int64], UUID, Void>(
         """
@@ -107,12 +107,12 @@ enum ChangeStatements {
         ORDER BY workspace_id
         ON CONFLICT (workspace_id, node_id) DO UPDATE SET epoch = excluded.epoch, applied_at = now()
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 
     static let leave = Statement<UUID, Void>(
         """
         DELETE FROM nodes
         WHERE id = $1
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 }

@@ -2,8 +2,8 @@ package import Domain
 package import FoundationEssentials
 package import Logging
 package import Postgres
-package import ServiceLifecycle
-internal import Synchronization
+import ServiceLifecycle
+import Synchronization
 
 /// Keeps one node's view of the control data as the database has it.
 ///

@@ -1,6 +1,6 @@
-internal import Domain
-internal import FoundationEssentials
-internal import Postgres
+import Domain
+import FoundationEssentials
+import Postgres
 
 enum ConfigurationStatements {
     static let epochs = Statement<WorkspaceEpoch>(
@@ -32,7 +32,7 @@ enum ConfigurationStatements {
             id: Workspace.ID(try row.next(UUID.self)),
             slug: try row.next(String.self),
             issuer: try row.next(String.self),
-            status: try row.next(as: Workspace.Status.self),
+            status: try row.next(Workspace.Status.self),
             authHost: try row.next(String?.self),
             cookieDomain: try row.next(String?.self),
             requireAppIdentity: try row.next(Bool.self),
@@ -59,10 +59,10 @@ enum ConfigurationStatements {
             clientID: try row.next(String.self),
             name: try row.next(String.self),
             audience: try row.next(String.self),
-            clientType: try row.next(as: ConnectedApp.ClientType.self),
-            status: try row.next(as: ConnectedApp.Status.self),
-            exchangePolicy: try row.next(as: ConnectedApp.ExchangePolicy.self),
-            signupPolicy: try row.next(as: ConnectedApp.SignupPolicy.self),
+            clientType: try row.next(ConnectedApp.ClientType.self),
+            status: try row.next(ConnectedApp.Status.self),
+            exchangePolicy: try row.next(ConnectedApp.ExchangePolicy.self),
+            signupPolicy: try row.next(ConnectedApp.SignupPolicy.self),
             lifetimes: ConnectedApp.Lifetimes(
                 access: try row.next(Int.self),
                 refresh: try row.next(Int.self),
@@ -94,7 +94,7 @@ enum ConfigurationStatements {
     ) { row throws(RowDecodingError) in
         APIKey(
             id: APIKey.ID(try row.next(UUID.self)),
-            kind: try row.next(as: APIKey.Kind.self),
+            kind: try row.next(APIKey.Kind.self),
             appID: try row.next(String?.self).map { ConnectedApp.ID($0) },
             secretHash: try row.next([UInt8].self),
             sourceApps: try row.next([String]?.self).map { Set($0.map { ConnectedApp.ID($0) }) },
@@ -117,7 +117,7 @@ enum ConfigurationStatements {
     ) { row throws(RowDecodingError) in
         SigningKeyRecord(
             kid: try row.next(String.self),
-            algorithm: try row.next(as: SigningAlgorithm.self),
+            algorithm: try row.next(SigningAlgorithm.self),
             publicKey: try row.next([UInt8].self),
             sealedPrivateKey: try row.next([UInt8]?.self),
             publishedAt: try row.next(Date.self),

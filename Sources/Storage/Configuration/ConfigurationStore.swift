@@ -1,5 +1,5 @@
 package import Domain
-internal import FoundationEssentials
+import FoundationEssentials
 package import Postgres
 
 /// Reads the control data of workspaces.

@@ -1,6 +1,6 @@
-internal import Domain
-internal import FoundationEssentials
-internal import Postgres
+import Domain
+import FoundationEssentials
+import Postgres
 
 enum ExchangeStatements {
     /// Reads the standing and records the session, at one instant.
@@ -71,7 +71,7 @@ enum ExchangeStatements {
         return ExchangeStore.Outcome(
             standing: ExchangeFacts.Standing(
                 source: source,
-                target: try row.nextOptional(as: Membership.Status.self),
+                target: try row.next(Membership.Status?.self),
                 exchangesThisMinute: try row.next(Int.self)
             ),
             recordedUntil: try row.next(Date?.self)

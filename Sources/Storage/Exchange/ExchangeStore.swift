@@ -62,6 +62,9 @@ package struct ExchangeStore: Sendable {
         package let standing: ExchangeFacts.Standing
         /// When the recorded session ends; none when nothing was recorded.
         package let recordedUntil: Date?
+
+        /// Nothing found, nothing done.
+        package static let nothing = Outcome(standing: .unknown, recordedUntil: nil)
     }
 
     /// Makes the attempt.
@@ -97,6 +100,6 @@ package struct ExchangeStore: Sendable {
             )
             (_, _, rows) = try await pool.pipeline(enter, count, record)
         }
-        return rows.first ?? Outcome(standing: .unknown, recordedUntil: nil)
+        return rows.first ?? .nothing
     }
 }

@@ -133,7 +133,7 @@ enum KeyStatements {
     ) { row throws(RowDecodingError) in
         KeyStore.Due(
             workspaceID: Workspace.ID(try row.next(UUID.self)),
-            algorithm: try row.next(as: SigningAlgorithm.self),
+            algorithm: try row.next(SigningAlgorithm.self),
             rsaBits: try row.next(Int.self),
             hasKey: try row.next(Bool.self),
             hasBrowserSecret: try row.next(Bool.self)
@@ -156,14 +156,14 @@ enum KeyStatements {
             activates_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 
     static let insertSecret = Statement<UUID, String, [UInt8], Void>(
         """
         INSERT INTO workspace_secrets (workspace_id, purpose, id, sealed)
         VALUES ($1, 'browser', $2, $3)
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 
     static let schedule = Statement<UUID, Int, Void>(
         """
@@ -171,7 +171,7 @@ enum KeyStatements {
         SET next_at = now() + make_interval(secs => $2::bigint)
         WHERE workspace_id = $1
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 
     static let ensurePartitions = Statement<Int, Int>(
         """

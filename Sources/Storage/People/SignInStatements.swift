@@ -1,6 +1,6 @@
-internal import Domain
-internal import FoundationEssentials
-internal import Postgres
+import Domain
+import FoundationEssentials
+import Postgres
 
 enum SignInStatements {
     static let find = Statement<UUID, String, (user: User, passwordHash: String?)>(
@@ -69,7 +69,7 @@ enum SignInStatements {
         """
     ) { row throws(RowDecodingError) in
         SignInStore.Begun(
-            membership: try row.nextOptional(as: Membership.Status.self),
+            membership: try row.next(Membership.Status?.self),
             isRecorded: try row.next(Bool.self)
         )
     }
@@ -106,7 +106,7 @@ enum SignInStatements {
         VALUES ($1, $2, $3)
         ON CONFLICT (workspace_id, user_id, app_id) DO NOTHING
         """
-    ) { _ throws(RowDecodingError) in }
+    )
 
     static let standing = Statement<UUID, UUID, String, Membership.Status>(
         """
@@ -116,5 +116,5 @@ enum SignInStatements {
             AND user_id = $2
             AND app_id = $3
         """
-    ) { row throws(RowDecodingError) in try row.next(as: Membership.Status.self) }
+    ) { row throws(RowDecodingError) in try row.next(Membership.Status.self) }
 }

@@ -23,6 +23,8 @@ package struct SignInStore: Sendable {
         package let lifetime: Int
         /// Seconds of idleness that end it.
         package let idleTimeout: Int
+        /// Whether the browser keeps the cookie when it closes.
+        package let remembers: Bool
         package let now: Date
 
         package init(
@@ -34,6 +36,7 @@ package struct SignInStore: Sendable {
             userAgent: String?,
             lifetime: Int,
             idleTimeout: Int,
+            remembers: Bool,
             now: Date
         ) {
             self.sessionID = sessionID
@@ -44,6 +47,7 @@ package struct SignInStore: Sendable {
             self.userAgent = userAgent
             self.lifetime = lifetime
             self.idleTimeout = idleTimeout
+            self.remembers = remembers
             self.now = now
         }
     }
@@ -82,7 +86,7 @@ package struct SignInStore: Sendable {
     /// Adds a user, a membership of the given standing in the app when there is one, and their first session
     /// unless that standing is not active.
     ///
-    /// All or nothing; a taken address is a unique violation of `users_email`.
+    /// All or nothing; none when the address is taken.
     package func add(
         _ newcomer: Newcomer,
         membership: Membership.Status?,
@@ -101,12 +105,17 @@ package struct SignInStore: Sendable {
             membership?.rawValue,
             beginning.now
         )
-        let (_, users, _) = try await pool.pipeline(
-            Tenant.enter.bind(workspaceID.text),
-            add,
-            begin(beginning, of: newcomer.id, admits: false, in: workspaceID)
-        )
-        return users.first
+        do throws(PostgresError) {
+            let (_, users, _) = try await pool.pipeline(
+                Tenant.enter.bind(workspaceID.text),
+                add,
+                begin(beginning, of: newcomer.id, admits: false, in: workspaceID)
+            )
+            return users.first
+        } catch {
+            guard case .server(let refusal) = error, refusal.constraint == "users_email" else { throw error }
+            return nil
+        }
     }
 
     /// What became of a sign-in.
@@ -176,6 +185,19 @@ package struct SignInStore: Sendable {
         let (_, rows) = try await pool.pipeline(
             Tenant.enter.bind(workspaceID.text),
             SignInStatements.session.bind(workspaceID.raw, sessionID.raw, appID?.raw)
+        )
+        return rows.first
+    }
+
+    /// The standing of the user in the app, if any. One round trip.
+    package func standing(
+        _ userID: User.ID,
+        in appID: ConnectedApp.ID,
+        of workspaceID: Workspace.ID
+    ) async throws(PostgresError) -> Membership.Status? {
+        let (_, rows) = try await pool.pipeline(
+            Tenant.enter.bind(workspaceID.text),
+            SignInStatements.standing.bind(workspaceID.raw, userID.raw, appID.raw)
         )
         return rows.first
     }

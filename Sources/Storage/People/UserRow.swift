@@ -1,6 +1,6 @@
-internal import Domain
-internal import FoundationEssentials
-internal import Postgres
+import Domain
+import FoundationEssentials
+import Postgres
 
 /// The columns of a user, in this order.
 enum UserRow {
@@ -13,7 +13,7 @@ enum UserRow {
             emailVerified: try row.next(Bool.self),
             name: try row.next(String.self),
             image: try row.next(String?.self),
-            status: try row.next(as: User.Status.self),
+            status: try row.next(User.Status.self),
             createdAt: try row.next(Date.self),
             updatedAt: try row.next(Date.self)
         )

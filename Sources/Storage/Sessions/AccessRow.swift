@@ -1,6 +1,6 @@
-internal import Domain
-internal import FoundationEssentials
-internal import Postgres
+import Domain
+import FoundationEssentials
+import Postgres
 
 /// The columns that every look at a session reads, in this order: the session, whether an ancestor is revoked, the
 /// standing of its user, and their standing in the app the token was issued to.
@@ -15,8 +15,8 @@ enum AccessRow {
         let session = try session(&row)
         return AccessFacts(
             session: session,
-            user: try row.nextOptional(as: User.Status.self),
-            membership: try row.nextOptional(as: Membership.Status.self)
+            user: try row.next(User.Status?.self),
+            membership: try row.next(Membership.Status?.self)
         )
     }
 

@@ -1,6 +1,6 @@
-internal import Domain
-internal import FoundationEssentials
-internal import Postgres
+import Domain
+import FoundationEssentials
+import Postgres
 
 enum SessionStatements {
     static let access = Statement<UUID, UUID, UUID, String, (facts: AccessFacts, user: User?)>(
@@ -64,6 +64,17 @@ enum SessionStatements {
     ) { row throws(RowDecodingError) in
         (facts: try AccessRow.decode(&row), taken: try row.next(Int?.self))
     }
+
+    static let touch = Statement<UUID, UUID, Date, Void>(
+        """
+        UPDATE sessions
+        SET last_used_at = $3
+        WHERE workspace_id = $1
+            AND id = $2
+            AND revoked_at IS NULL
+            AND last_used_at < $3
+        """
+    )
 
     static let end = Statement<UUID, UUID, UUID, Date, String, UUID>(
         """

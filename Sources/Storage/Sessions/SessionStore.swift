@@ -75,6 +75,16 @@ package struct SessionStore: Sendable {
         return RefreshFacts(access: row.facts, presented: generation, taken: row.taken)
     }
 
+    /// Moves the session's last use to `now`, at most once a minute: more often nothing is written, and no round trip
+    /// is made.
+    package func touch(_ session: Session, in workspaceID: Workspace.ID, at now: Date) async throws(PostgresError) {
+        guard now.timeIntervalSince(session.lastUsedAt) >= 60 else { return }
+        _ = try await pool.pipeline(
+            Tenant.enter.bind(workspaceID.text),
+            SessionStatements.touch.bind(workspaceID.raw, session.id.raw, now)
+        )
+    }
+
     /// Ends a session and everything exchanged from it.
     ///
     /// Answers how many ended now. One statement; whatever is being exchanged from them at this moment is

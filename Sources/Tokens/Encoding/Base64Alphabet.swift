@@ -4,16 +4,15 @@ struct Base64Alphabet {
     static let url = Base64Alphabet(last: "-", "_")
 
     /// The byte of each of the 64 values.
-    private let symbols: InlineArray<64, UInt8>
+    private let symbols: [UInt8]
     /// The value of each byte, 0xFF for those of no value.
-    private let values: InlineArray<256, UInt8>
+    private let values: [UInt8]
 
     private init(last: Unicode.Scalar...) {
-        let text = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8.map { $0 }
-        var symbols = InlineArray<64, UInt8>(repeating: 0)
-        var values = InlineArray<256, UInt8>(repeating: 0xFF)
-        for (value, symbol) in (text + last.map { UInt8(ascii: $0) }).enumerated() {
-            symbols[value] = symbol
+        let text = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+        let symbols = Array(text.utf8) + last.map { UInt8(ascii: $0) }
+        var values = [UInt8](repeating: 0xFF, count: 256)
+        for (value, symbol) in symbols.enumerated() {
             values[Int(symbol)] = UInt8(value)
         }
         self.symbols = symbols
@@ -24,6 +23,8 @@ struct Base64Alphabet {
         let start = text.count
         let (groups, rest) = bytes.count.quotientAndRemainder(dividingBy: 3)
         text.append(contentsOf: repeatElement(0, count: groups * 4 + (rest == 0 ? 0 : rest + 1)))
+        let symbols = symbols.span
+        let bytes = bytes.span
         var output = text.mutableSpan
         var at = start
         for group in 0..<groups {
@@ -48,8 +49,10 @@ struct Base64Alphabet {
         let (groups, rest) = text.count.quotientAndRemainder(dividingBy: 4)
         guard rest != 1 else { return nil }
         var bytes = [UInt8](repeating: 0, count: groups * 3 + (rest == 0 ? 0 : rest - 1))
+        let values = values.span
+        let text = text.span
         var output = bytes.mutableSpan
-        var (from, to) = (text.startIndex, 0)
+        var (from, to) = (0, 0)
         for _ in 0..<groups {
             let (a, b) = (values[Int(text[from])], values[Int(text[from + 1])])
             let (c, d) = (values[Int(text[from + 2])], values[Int(text[from + 3])])

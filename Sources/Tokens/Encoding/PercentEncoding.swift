@@ -20,7 +20,7 @@ func percentEncoded(_ text: String) -> String {
 
 /// The text as JavaScript's `decodeURIComponent` gives it; nil where that throws: a `%` without two hexadecimal
 /// digits, or bytes that are not UTF-8.
-func percentDecoded(_ text: String) -> String? {
+package func percentDecoded(_ text: String) -> String? {
     let utf8 = Array(text.utf8)
     var decoded: [UInt8] = []
     var position = 0

@@ -13,19 +13,20 @@ extension UUID {
     init?(canonical text: String) {
         var octets = InlineArray<16, UInt8>(repeating: 0)
         var digits = 0
-        for (index, byte) in text.utf8.enumerated() {
+        let utf8 = text.utf8.span
+        guard utf8.count == 36 else { return nil }
+        for index in utf8.indices {
             switch index {
             case 8, 13, 18, 23:
-                guard byte == UInt8(ascii: "-") else { return nil }
+                guard utf8[index] == UInt8(ascii: "-") else { return nil }
             default:
-                guard digits < 32, let digit = hexadecimalDigit(byte), lowercaseDigit(digit) == byte else {
+                guard let digit = hexadecimalDigit(utf8[index]), lowercaseDigit(digit) == utf8[index] else {
                     return nil
                 }
                 octets[digits / 2] = octets[digits / 2] << 4 | digit
                 digits += 1
             }
         }
-        guard text.utf8.count == 36, digits == 32 else { return nil }
         self.init(
             uuid: (
                 octets[0], octets[1], octets[2], octets[3], octets[4], octets[5], octets[6], octets[7],

@@ -6,7 +6,7 @@ extension JSONParser {
         while true {
             switch try peek() {
             case UInt8(ascii: "\""):
-                let text = try text(bytes[start..<position])
+                let text = try text(bytes.span.extracting(start..<position))
                 position += 1
                 return text
             case UInt8(ascii: "\\"):
@@ -19,9 +19,8 @@ extension JSONParser {
         }
     }
 
-    private func text(_ utf8: ArraySlice<UInt8>) throws(JSONRefusal) -> String {
-        guard let text = String(validating: utf8, as: UTF8.self) else { throw refusal(.invalidText) }
-        return text
+    private func text(_ utf8: Span<UInt8>) throws(JSONRefusal) -> String {
+        do { return String(copying: try UTF8Span(validating: utf8)) } catch { throw refusal(.invalidText) }
     }
 
     private mutating func escapedString(from start: Int) throws(JSONRefusal) -> String {
@@ -30,7 +29,7 @@ extension JSONParser {
             let byte = try peek()
             switch byte {
             case UInt8(ascii: "\""):
-                let text = try text(plain[...])
+                let text = try text(plain.span)
                 position += 1
                 return text
             case UInt8(ascii: "\\"):

@@ -13,7 +13,7 @@ struct P256PrivateKey: Sendable {
         key = P256.Signing.PrivateKey()
     }
 
-    var spki: [UInt8] { Array(key.publicKey.derRepresentation) }
+    var publicKey: P256PublicKey { P256PublicKey(key: key.publicKey) }
     var pkcs8: [UInt8] { Array(key.pkcs8DERRepresentation) }
 
     /// R and S, 32 bytes each.
@@ -26,6 +26,10 @@ struct P256PrivateKey: Sendable {
 /// A P-256 public key.
 struct P256PublicKey: Sendable {
     private let key: P256.Signing.PublicKey
+
+    fileprivate init(key: P256.Signing.PublicKey) {
+        self.key = key
+    }
 
     /// Takes the uncompressed form of the point only, as RFC 5480 section 2.2 has it.
     init(spki: [UInt8]) throws(KeyRefusal) {
@@ -64,7 +68,7 @@ struct Ed25519PrivateKey: Sendable {
         key = Curve25519.Signing.PrivateKey()
     }
 
-    var spki: [UInt8] { Array(key.publicKey.derRepresentation) }
+    var publicKey: Ed25519PublicKey { Ed25519PublicKey(key: key.publicKey) }
     var pkcs8: [UInt8] { Array(key.pkcs8DERRepresentation) }
 
     func sign(_ message: [UInt8]) -> [UInt8]? {
@@ -76,6 +80,10 @@ struct Ed25519PrivateKey: Sendable {
 /// An Ed25519 public key.
 struct Ed25519PublicKey: Sendable {
     private let key: Curve25519.Signing.PublicKey
+
+    fileprivate init(key: Curve25519.Signing.PublicKey) {
+        self.key = key
+    }
 
     init(spki: [UInt8]) throws(KeyRefusal) {
         do { key = try Curve25519.Signing.PublicKey(derRepresentation: spki) } catch { throw .malformed }

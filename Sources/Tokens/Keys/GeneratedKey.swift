@@ -22,10 +22,18 @@ package struct GeneratedKey: Sendable {
             case .es256: .p256(P256PrivateKey())
             case .edDSA: .ed25519(Ed25519PrivateKey())
             }
-        let generated = GeneratedKey(algorithm: algorithm, pkcs8: key.pkcs8, spki: key.spki)
-        let read = try SigningKey(kid: "self-test", algorithm: algorithm, pkcs8: generated.pkcs8)
+        let pkcs8 = key.pkcs8
+        let read = try SigningKey(kid: "self-test", algorithm: algorithm, pkcs8: pkcs8)
         try read.selfTest()
-        guard read.verificationKey.spki == generated.spki else { throw .selfTest }
-        return generated
+        // The public half as others will read it must verify as well.
+        let spki = read.verificationKey.spki
+        let message = Array("sign, then verify".utf8)
+        guard let signature = key.sign(message),
+            try VerificationKey(kid: "self-test", algorithm: algorithm, spki: spki).isValid(
+                signature,
+                for: message
+            )
+        else { throw .selfTest }
+        return GeneratedKey(algorithm: algorithm, pkcs8: pkcs8, spki: spki)
     }
 }

@@ -24,7 +24,8 @@ struct RSAPrivateKey: Sendable {
         signatureSize = key.bits / 8
     }
 
-    var spki: [UInt8] { key.spki }
+    /// The other half, without parsing anything.
+    var publicKey: RSAPublicKey { RSAPublicKey(checked: key) }
     var pkcs8: [UInt8] { key.pkcs8 }
 
     /// The signature, nil when libcrypto refuses to make one.
@@ -45,10 +46,17 @@ struct RSAPublicKey: Sendable {
     init(spki: [UInt8]) throws(KeyRefusal) {
         guard let key = LibCryptoKey(spki: spki) else { throw .malformed }
         try RSARules.check(key)
+        self.init(checked: key)
+        guard self.spki == spki else { throw .malformed }
+    }
+
+    fileprivate init(checked key: LibCryptoKey) {
         modulus = key.modulus
         exponent = key.exponent
         operations = LibCryptoOperations(.verifying, with: key)
     }
+
+    var spki: [UInt8] { DER.rsaPublicKey(modulus: modulus, exponent: exponent) }
 
     func isValid(_ signature: [UInt8], for message: [UInt8]) -> Bool {
         // RFC 8017 section 8.2.2 step 1.
@@ -63,7 +71,6 @@ private enum RSARules {
     static let sizes: Set<Int> = [2048, 3072, 4096]
 
     static func check(_ key: LibCryptoKey) throws(KeyRefusal) {
-        guard key.isRSA else { throw .wrongType }
         guard sizes.contains(key.bits) else { throw .modulusBits(key.bits) }
         guard key.exponent == [1, 0, 1] else { throw .exponent }
     }

@@ -14,13 +14,13 @@ package struct SigningKey: Sendable {
 
     /// Parses the private key, PKCS#8 in DER as `GeneratedKey` gives it.
     ///
-    /// About 0.1 ms.
+    /// About 0.15 ms.
     package init(kid: String, algorithm: SigningAlgorithm, pkcs8: [UInt8]) throws(KeyRefusal) {
         let secret = try PrivateKey(algorithm, pkcs8: pkcs8)
         self.kid = kid
         self.algorithm = algorithm
         self.secret = secret
-        verificationKey = try VerificationKey(kid: kid, algorithm: algorithm, spki: secret.spki)
+        verificationKey = try VerificationKey(kid: kid, key: secret.publicKey)
     }
 
     /// The signature of `message`, in the form JWS wants: RSA-2048 about 0.3 ms of CPU, the others 0.02 ms.
@@ -62,11 +62,11 @@ enum PrivateKey: Sendable {
         }
     }
 
-    var spki: [UInt8] {
+    var publicKey: PublicKey {
         switch self {
-        case .rsa(let key): key.spki
-        case .p256(let key): key.spki
-        case .ed25519(let key): key.spki
+        case .rsa(let key): .rsa(key.publicKey)
+        case .p256(let key): .p256(key.publicKey)
+        case .ed25519(let key): .ed25519(key.publicKey)
         }
     }
 

@@ -24,24 +24,19 @@ extension VerificationKey {
             else { throw .wrongType }
         }
         let key: PublicKey
-        let spki: [UInt8]
         switch algorithm {
         case .rs256:
             guard equalBytes(type, "RSA") else { throw .wrongType }
-            spki = DER.rsaPublicKey(modulus: try jwk.octets("n"), exponent: try jwk.octets("e"))
+            let spki = DER.rsaPublicKey(modulus: try jwk.octets("n"), exponent: try jwk.octets("e"))
             key = .rsa(try RSAPublicKey(spki: spki))
         case .es256:
             guard equalBytes(type, "EC"), jwk.curve("P-256") else { throw .wrongType }
-            let p256 = try P256PublicKey(x: try jwk.octets("x"), y: try jwk.octets("y"))
-            spki = p256.spki
-            key = .p256(p256)
+            key = .p256(try P256PublicKey(x: try jwk.octets("x"), y: try jwk.octets("y")))
         case .edDSA:
             guard equalBytes(type, "OKP"), jwk.curve("Ed25519") else { throw .wrongType }
-            let ed25519 = try Ed25519PublicKey(x: try jwk.octets("x"))
-            spki = ed25519.spki
-            key = .ed25519(ed25519)
+            key = .ed25519(try Ed25519PublicKey(x: try jwk.octets("x")))
         }
-        try self.init(kid: kid, algorithm: algorithm, spki: spki, key: key)
+        try self.init(kid: kid, key: key)
     }
 }
 

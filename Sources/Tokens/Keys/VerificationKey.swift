@@ -12,21 +12,23 @@ package struct VerificationKey: Sendable {
 
     /// Parses a public key, `SubjectPublicKeyInfo` in DER.
     package init(kid: String, algorithm: SigningAlgorithm, spki: [UInt8]) throws(KeyRefusal) {
-        let key: PublicKey =
-            switch algorithm {
-            case .rs256: .rsa(try RSAPublicKey(spki: spki))
-            case .es256: .p256(try P256PublicKey(spki: spki))
-            case .edDSA: .ed25519(try Ed25519PublicKey(spki: spki))
-            }
-        try self.init(kid: kid, algorithm: algorithm, spki: spki, key: key)
+        switch algorithm {
+        case .rs256: try self.init(kid: kid, key: .rsa(RSAPublicKey(spki: spki)))
+        case .es256: try self.init(kid: kid, key: .p256(P256PublicKey(spki: spki)))
+        case .edDSA: try self.init(kid: kid, key: .ed25519(Ed25519PublicKey(spki: spki)))
+        }
     }
 
-    init(kid: String, algorithm: SigningAlgorithm, spki: [UInt8], key: PublicKey) throws(KeyRefusal) {
+    init(kid: String, key: PublicKey) throws(KeyRefusal) {
         guard isIdentifier(kid) else { throw .kid }
         self.kid = kid
-        self.algorithm = algorithm
-        self.spki = spki
         self.key = key
+        (algorithm, spki) =
+            switch key {
+            case .rsa(let key): (.rs256, key.spki)
+            case .p256(let key): (.es256, key.spki)
+            case .ed25519(let key): (.edDSA, key.spki)
+            }
     }
 
     /// Whether `signature`, in the form JWS has it, is this key's of `message`.

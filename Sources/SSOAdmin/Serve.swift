@@ -1,0 +1,43 @@
+import ArgumentParser
+import Chassis
+import Domain
+import FoundationEssentials
+import Postgres
+import Storage
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serves health and metrics until told to stop.",
+        discussion: Program.settings.help
+    )
+
+    func run() async throws {
+        let bootstrap = try Bootstrap.start(
+            Program.settings, environment: ProcessInfo.processInfo.environment
+        )
+        let settings = bootstrap.settings
+        let database = try ServiceDatabase(
+            url: settings[.databaseURL].reveal(),
+            role: "sso_admin",
+            connections: settings[.databasePoolSize],
+            requiresPatchedServer: settings[.requirePatchedPostgres],
+            logger: bootstrap.logger
+        )
+        let feed = ConfigurationFeed(pool: database.pool, node: .init(service: "sso-admin"), logger: bootstrap.logger) {
+            $0.epoch
+        }
+        let server = ServiceServer(
+            bootstrap,
+            readiness: database.readiness.map { check in ReadinessCheck(check.name) { check.reason() } } + [
+                ReadinessCheck("change_feed") { feed.current.isFresh(at: .now) ? nil : "the view is out of date" }
+            ],
+            errors: ErrorAnswers(
+                format: { _ in .problem },
+                isUnavailability: { ($0 as? PostgresError)?.isUnavailability ?? false }
+            ),
+            routes: { _ in }
+        )
+        let forwarding = database.forwardEvents { resync in feed.wake(resync: resync) }
+        try await bootstrap.run(database.services + [feed, forwarding, server])
+    }
+}

@@ -1,0 +1,15 @@
+package import Postgres
+
+extension PostgresSettings {
+    /// How a service connects: in its own role, with statements planned once.
+    ///
+    /// Every statement here looks up by primary key, so the plan does not depend on the values; planning each call
+    /// anew would cost several times the call.
+    package static func service(_ url: String, role: String, connections: Int) -> PostgresSettings {
+        var settings = PostgresSettings(url: url, applicationName: role, role: role)
+        settings.connections = connections
+        settings.searchPath = "public"
+        settings.parameters["plan_cache_mode"] = "force_generic_plan"
+        return settings
+    }
+}

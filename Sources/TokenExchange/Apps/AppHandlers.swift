@@ -1,0 +1,92 @@
+import Chassis
+import Domain
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Tokens
+
+/// What anybody may know of an app: its keys and its public facts.
+struct AppHandlers: Sendable {
+    let parts: ServiceParts
+
+    /// `GET …/.well-known/jwks.json`: the workspace's public keys (RFC 7517), with an ETag.
+    func keys(_ request: Request, _ context: ServiceContext) throws -> Response {
+        try Self.keys(AppScope(request, context, parts).served, request, at: parts.now())
+    }
+
+    /// `GET /.well-known/jwks.json` of a workspace.
+    func workspaceKeys(_ request: Request, _ context: ServiceContext) throws -> Response {
+        let served = try WorkspaceScope.find(request, context, parts, in: try parts.freshView())
+        return try Self.keys(served, request, at: parts.now())
+    }
+
+    /// `GET …/public_key`: the key that signs now, as PEM.
+    func publicKey(_ request: Request, _ context: ServiceContext) throws -> Response {
+        let scope = try AppScope(request, context, parts)
+        guard let signer = scope.served.entry.signer(at: scope.now) else { throw PlainRefusal.temporarilyUnavailable() }
+        return .json(headers: Self.cacheable) { json in
+            json.beginObject()
+            json.member("public_key", signer.key.verificationKey.pem)
+            json.member("algorithm", signer.key.algorithm.rawValue)
+            json.member("key_id", signer.keyID)
+            json.endObject()
+        }
+    }
+
+    /// `GET /v1/apps/{app}`: a bare object, no secret in it.
+    func show(_ request: Request, _ context: ServiceContext) throws -> Response {
+        let scope = try AppScope(request, context, parts)
+        let app = scope.app
+        return .json { json in
+            json.beginObject()
+            json.member("id", app.id.raw)
+            json.member("name", app.name)
+            json.member("slug", app.id.raw)
+            json.member("client_id", app.clientID)
+            json.member("workspace_id", scope.workspace.id.reference)
+            json.member("origin", orNull: app.origins.first)
+            json.name("additional_origins")
+            json.beginArray()
+            for origin in app.origins.dropFirst() { json.string(origin) }
+            json.endArray()
+            json.member("base_url", scope.workspace.issuer)
+            json.member("access_expiration", app.lifetimes.access)
+            json.member("refresh_expiration", app.lifetimes.refresh)
+            json.member("session_timeout", app.lifetimes.idle)
+            json.member("refresh_payload", app.refreshPayload)
+            json.member("auto_refresh", true)
+            json.member("public_signup", app.signupPolicy.admitsOnFirstAccess)
+            json.endObject()
+        }
+    }
+
+    private static let cacheable: HTTPFields = [
+        .cacheControl: "public, max-age=600", .accessControlAllowOrigin: "*",
+    ]
+
+    private static func keys(_ served: ServiceParts.View.Served, _ request: Request, at now: Date) throws -> Response {
+        guard let document = served.entry.published(at: now)?.document else {
+            throw PlainRefusal.temporarilyUnavailable()
+        }
+        var headers = cacheable
+        headers[.eTag] = document.etag
+        if let known = request.headers[.ifNoneMatch], matches(known, document.etag) {
+            return Response(status: .notModified, headers: headers)
+        }
+        headers[.contentType] = "application/json"
+        return Response(
+            status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: document.bytes))
+        )
+    }
+
+    /// Whether an `If-None-Match` (RFC 9110 section 13.1.2) names the tag, weak or strong, or any.
+    private static func matches(_ header: String, _ tag: String) -> Bool {
+        header.utf8.split(separator: UInt8(ascii: ",")).contains { part in
+            let text = part.drop { $0 == UInt8(ascii: " ") }
+            let word = text.prefix { $0 != UInt8(ascii: " ") }
+            let strong = word.starts(with: "W/".utf8) ? word.dropFirst(2) : word
+            return word.elementsEqual("*".utf8) || strong.elementsEqual(tag.utf8)
+        }
+    }
+}

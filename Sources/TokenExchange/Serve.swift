@@ -1,0 +1,69 @@
+import ArgumentParser
+import Chassis
+import Domain
+import FoundationEssentials
+import Logging
+import Postgres
+import Storage
+import Tokens
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serves exchange, sessions and sign-in until told to stop.",
+        discussion: Program.settings.help
+    )
+
+    func run() async throws {
+        let bootstrap = try Bootstrap.start(
+            Program.settings,
+            environment: ProcessInfo.processInfo.environment,
+            holdsKeys: true
+        )
+        let sealing = try KeySealing(masterKeysFile: bootstrap.settings[.masterKeysFile])
+        try await Self.run(bootstrap, sealing)
+    }
+
+    /// Puts the program together and runs it.
+    private static func run(_ bootstrap: Bootstrap, _ sealing: KeySealing) async throws {
+        let settings = bootstrap.settings
+        let logger = bootstrap.logger
+        let database = try ServiceDatabase(
+            url: settings[.databaseURL].reveal(),
+            role: "token_exchange",
+            connections: settings[.databasePoolSize],
+            requiresPatchedServer: settings[.requirePatchedPostgres],
+            logger: logger
+        )
+        let feed = ConfigurationFeed(
+            pool: database.pool,
+            node: .init(service: "token-exchange"),
+            logger: logger
+        ) { snapshot in
+            WorkspaceKeys(snapshot, sealing: sealing, logger: logger)
+        }
+        let passwords = PasswordChecks()
+        let parts = ServiceParts(
+            feed: feed,
+            exchanges: ExchangeStore(pool: database.pool),
+            sessions: SessionStore(pool: database.pool),
+            signIns: SignInStore(pool: database.pool),
+            rates: RateStore(pool: database.pool),
+            passwords: passwords,
+            defaultWorkspace: settings[.defaultWorkspace],
+            isSecure: settings.publicURL.hasPrefix("https://")
+        )
+        let server = ServiceServer(
+            bootstrap,
+            readiness: database.readiness.map { check in ReadinessCheck(check.name) { check.reason() } } + [
+                ReadinessCheck("change_feed") { feed.current.isFresh(at: .now) ? nil : "the view is out of date" }
+            ],
+            errors: ErrorAnswers(
+                format: { path in BrowserPaths.contain(path) ? .messageAndCode : .standard },
+                isUnavailability: { ($0 as? PostgresError)?.isUnavailability ?? false }
+            ),
+            routes: parts.addRoutes(to:)
+        )
+        let forwarding = database.forwardEvents { resync in feed.wake(resync: resync) }
+        try await bootstrap.run(database.services + [feed, forwarding, passwords, server])
+    }
+}

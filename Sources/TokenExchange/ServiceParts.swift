@@ -1,0 +1,31 @@
+import Chassis
+import Domain
+import FoundationEssentials
+import Logging
+import Storage
+import Tokens
+
+/// What the handlers are made of: the view of the configuration, the stores, and the clock.
+struct ServiceParts: Sendable {
+    typealias View = ConfigurationView<WorkspaceKeys>
+
+    let feed: ConfigurationFeed<WorkspaceKeys>
+    let exchanges: ExchangeStore
+    let sessions: SessionStore
+    let signIns: SignInStore
+    let rates: RateStore
+    let passwords: PasswordChecks
+    /// The workspace, by id or slug, that routes without one mean.
+    let defaultWorkspace: String?
+    /// Whether browsers reach us over https, so that cookies may insist on it.
+    let isSecure: Bool
+    let verifier = TokenVerifier()
+    let now: @Sendable () -> Date = { Date() }
+
+    /// The view, if it is fresh enough to decide on; otherwise nothing is decided, neither yes nor no.
+    func freshView() throws(PlainRefusal) -> View {
+        let view = feed.current
+        guard view.isFresh(at: .now) else { throw .temporarilyUnavailable() }
+        return view
+    }
+}
