@@ -68,16 +68,6 @@ def somebody(workspace):
 
 
 @pytest.fixture(scope="module")
-def private_cluster():
-    """A cluster that may be stopped and killed, without fsync."""
-    made = PrivateCluster()
-    try:
-        yield made
-    finally:
-        made.remove()
-
-
-@pytest.fixture(scope="module")
 def durable_cluster():
     """A cluster that may be killed, with fsync."""
     made = PrivateCluster("durable")

@@ -252,9 +252,13 @@ def test_the_token_is_the_calling_apps_access_token(exchange, workspace, somebod
     assert again["jti"] != claims["jti"] and again["sid"] == claims["sid"]
 
 
-def test_an_app_of_the_same_group_sees_the_session_and_gets_its_own_token(exchange, workspace, somebody):
+def test_an_app_of_the_same_group_sees_the_session(somebody):
     assert somebody.browse("GET", "/get-session", app="beta").json["user"]["id"] == somebody.id
+
+
+def test_an_app_of_the_same_group_gets_a_token_of_its_own(exchange, workspace, somebody):
     assert claims_of(somebody.token("beta"))["aid"] == "beta"
+    assert somebody.browse("GET", "/get-session", app="beta").json["user"]["id"] == somebody.id
     answer = exchange.get(
         f"/v1/auth/{workspace.apps['beta'].client_id}/current_user", headers={"X-Authorization": somebody.token("beta")}
     )

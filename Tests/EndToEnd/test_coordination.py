@@ -71,7 +71,7 @@ def test_a_listener_that_is_cut_again_and_again_delays_nothing_beyond_the_bound(
             while not stop.wait(0.05):
                 cut.append(connection.execute(
                     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND usename = 'token_exchange' AND query ILIKE 'listen%'").fetchone()[0])
+                    " AND usename = 'token_exchange' AND query ILIKE '%listen%'").fetchone()[0])
 
     thread = threading.Thread(target=cutting, daemon=True)
     thread.start()
@@ -129,7 +129,7 @@ def test_a_change_in_a_transaction_that_ends_late_is_not_missed(installation, wo
     def write(number):
         with installation.database.connect() as connection:
             connection.execute("BEGIN")
-            connection.execute("SELECT pg_current_xact_id()")
+            connection.execute("SELECT pg_current_xact_id(), set_config('app.workspace_id', %s, true)", [str(workspace.uuid)])
             connection.execute("SELECT pg_sleep(%s)", [delays[number]])
             connection.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", [keys[number]])
             connection.execute("SELECT pg_sleep(%s)", [delays[-number - 1] / 4])

@@ -15,12 +15,12 @@ pytestmark = pytest.mark.fault
 
 
 @pytest.fixture(scope="module")
-def installation(private_cluster):
-    made = Installation(private_cluster)
+def installation(durable_cluster):
+    made = Installation(durable_cluster)
     try:
         yield made
     finally:
-        private_cluster.start()
+        durable_cluster.start()
         made.close()
 
 
@@ -50,12 +50,12 @@ def routes(workspace, person, session):
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_while_the_database_is_away_every_answer_is_503_in_time_and_service_returns_by_itself(
-    installation, private_cluster, exchange, workspace, mode
+    installation, durable_cluster, exchange, workspace, mode
 ):
     person = workspace.sign_up()
     source = person.token()
     session = {**workspace.exchange(source).json, "source": source}
-    private_cluster.stop(mode)
+    durable_cluster.stop(mode)
     try:
         for name, call in routes(workspace, person, session).items():
             client = exchange.client()
@@ -65,7 +65,7 @@ def test_while_the_database_is_away_every_answer_is_503_in_time_and_service_retu
             assert answer.seconds < 2, (name, answer.seconds)
             assert int(answer.header("Retry-After")) >= 1, name
             text = answer.text.lower()
-            assert "sql" not in text and "postgres" not in text and str(private_cluster.port) not in text, answer
+            assert "sql" not in text and "postgres" not in text and str(durable_cluster.port) not in text, answer
         assert exchange.probe("/healthz").status == 200
         assert exchange.probe("/metrics").status == 200
         ready = until(lambda: (answer := exchange.probe("/readyz")).status == 503 and answer, 7)
@@ -73,7 +73,7 @@ def test_while_the_database_is_away_every_answer_is_503_in_time_and_service_retu
         # Long enough for the view to be too old as well.
         holds_throughout(lambda: routes(workspace, person, session)["exchange"](exchange).status == 503, 1.5, every=0.1)
     finally:
-        private_cluster.start()
+        durable_cluster.start()
     watch = Stopwatch()
     call = routes(workspace, person, session)["exchange"]
     until(lambda: call(exchange).status == 200, 10, what="exchanges succeed again")
@@ -87,7 +87,7 @@ def test_while_the_database_is_away_every_answer_is_503_in_time_and_service_retu
     assert beta.sign_out(session["access"]).status in (200, 204)
 
 
-def test_a_restart_under_load_gives_200_or_503_and_nothing_else(installation, private_cluster, exchange, workspace):
+def test_a_restart_under_load_gives_200_or_503_and_nothing_else(installation, durable_cluster, exchange, workspace):
     person = workspace.sign_up()
     token = person.token()
 
@@ -97,8 +97,8 @@ def test_a_restart_under_load_gives_200_or_503_and_nothing_else(installation, pr
     with Load(lambda _: exchange.client(), call, threads=6) as load:
         for mode in ("fast", "immediate", "fast"):
             until(lambda: len(load.succeeded()) > 40, 20)
-            private_cluster.stop(mode)
-            private_cluster.start()
+            durable_cluster.stop(mode)
+            durable_cluster.start()
             done = len(load.succeeded())
             watch = Stopwatch()
             until(lambda: len(load.succeeded()) > done + 10, 10, what="exchanges succeed again")
@@ -108,7 +108,6 @@ def test_a_restart_under_load_gives_200_or_503_and_nothing_else(installation, pr
     assert max(outcome.seconds for outcome in outcomes) < 4
     stored = {str(row[0]) for row in workspace.database.rows(
         "SELECT id FROM sessions WHERE workspace_id = %s AND app_id = 'beta'", workspace.uuid)}
-    # The server was told to forget nothing it had acknowledged: a fast stop loses nothing, even without fsync.
     acknowledged = {claims_of(outcome.answer.json["access"])["sid"] for outcome in load.succeeded()}
     assert acknowledged <= stored
 
@@ -149,10 +148,10 @@ def test_backends_terminated_under_load_fail_only_what_was_on_them(installation,
     until(lambda: exchange.is_ready, 5)
 
 
-def test_a_start_without_the_database_waits_and_serves_as_soon_as_it_is_there(installation, private_cluster, workspace):
+def test_a_start_without_the_database_waits_and_serves_as_soon_as_it_is_there(installation, durable_cluster, workspace):
     person = workspace.sign_up()
     token = person.token()
-    private_cluster.stop("fast")
+    durable_cluster.stop("fast")
     try:
         service = installation.start_exchange(ready=False, SHUTDOWN_DRAIN="0s")
         until(lambda: (answer := service.probe("/healthz")) and answer.status == 200, 10, what="it is alive without a database")
@@ -160,19 +159,19 @@ def test_a_start_without_the_database_waits_and_serves_as_soon_as_it_is_there(in
         assert ready.status == 503 and "database" in ready.text
         assert workspace.exchange(token, service=service).status in (401, 503)
     finally:
-        private_cluster.start()
+        durable_cluster.start()
     watch = Stopwatch()
     until(lambda: workspace.exchange(token, service=service).status == 200, 10)
     assert watch.seconds < 3
     assert service.stop() == 0
 
 
-def test_a_database_that_is_away_is_not_asked_in_a_storm(installation, private_cluster, exchange, workspace):
+def test_a_database_that_is_away_is_not_asked_in_a_storm(installation, durable_cluster, exchange, workspace):
     """Under load and without a server, attempts to connect stay few (FT-36, LN-14)."""
     token = workspace.sign_up().token()
-    private_cluster.stop("fast")
+    durable_cluster.stop("fast")
     attempts, stop = [0], threading.Event()
-    with socket.create_server(("127.0.0.1", private_cluster.port), backlog=256) as listener:
+    with socket.create_server(("127.0.0.1", durable_cluster.port), backlog=256) as listener:
         listener.settimeout(0.1)
 
         def refuse():
@@ -197,7 +196,7 @@ def test_a_database_that_is_away_is_not_asked_in_a_storm(installation, private_c
         finally:
             stop.set()
             thread.join(5)
-    private_cluster.start()
+    durable_cluster.start()
     assert {outcome.status for outcome in load.outcomes} == {503}
     assert attempts[0] < 40 * watch.seconds, attempts
     until(lambda: workspace.exchange(token).status == 200, 10)

@@ -159,7 +159,7 @@ CLAIMS = {
     "without": ["iss", "sub", "aud", "aid", "wid", "sid", "jti", "iat", "exp", "uuid", "uid", "client_id"],
     "null": ["iss", "sub", "aid", "wid", "sid", "exp"],
     "a number": ["iss", "sub", "aid", "wid", "sid", "jti"],
-    "an empty text": ["iss", "sub", "aid", "wid", "sid", "exp"],
+    "an empty text": ["iss", "sub", "wid", "sid", "exp"],
     "an array": ["iss", "sub", "sid", "exp"],
 }
 

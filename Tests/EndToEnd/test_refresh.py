@@ -80,7 +80,8 @@ def test_a_replay_just_within_the_grace_works(workspace, beta, session):
     assert workspace.session(sid(session))["revoked_at"] is None
 
 
-def test_a_token_two_generations_old_is_reuse_even_within_the_grace(workspace, beta, session):
+def test_a_token_two_generations_old_is_reuse_even_within_the_grace(beta, somebody):
+    session = somebody.exchanged()
     second = beta.refresh(session["refresh"]).json
     third = beta.refresh(second["refresh"]).json
     assert beta.refresh(session["refresh"]).status == 401
@@ -117,7 +118,7 @@ def test_reuse_after_the_grace_ends_the_whole_tree_and_is_written_down(workspace
     assert written[0][1] == f"session:{sid(session)}"
 
 
-def test_the_audit_chain_is_whole_after_reuse(workspace, beta, person):
+def test_the_audit_chain_is_whole_after_reuse(workspace, beta):
     session = workspace.sign_up().exchanged()
     beta.refresh(session["refresh"])
     rotate_in_the_past(workspace, sid(session), 60)

@@ -117,12 +117,22 @@ class Database:
 
     @property
     def connection(self):
-        if self._connection is None or self._connection.closed or self._connection.broken:
+        if self._connection is None or self.connection_is_over:
             self._connection = self.connect()
         return self._connection
 
     def execute(self, sql, *parameters):
-        return self.connection.execute(sql, parameters or None)
+        try:
+            return self.connection.execute(sql, parameters or None)
+        except psycopg.OperationalError:
+            # A server that was stopped ended our connection; the statement did not begin.
+            if not self.connection_is_over:
+                raise
+            return self.connection.execute(sql, parameters or None)
+
+    @property
+    def connection_is_over(self):
+        return self._connection is not None and (self._connection.closed or self._connection.broken)
 
     def rows(self, sql, *parameters):
         return self.execute(sql, *parameters).fetchall()
@@ -137,11 +147,31 @@ class Database:
         self.execute("NOTIFY breezeway_changes")
         return done
 
+    def within(self, workspace_uuid):
+        """The same database, inside one workspace: what control data changes is written down for it."""
+        return _Within(self, workspace_uuid)
+
     def drop(self):
         if self._connection is not None:
             self._connection.close()
         with self.cluster.connect() as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+
+
+class _Within(Database):
+    def __init__(self, database, workspace_uuid):
+        super().__init__(database.cluster, database.name)
+        self._database = database
+        self._workspace = str(workspace_uuid)
+
+    @property
+    def connection(self):
+        self._database.execute("SELECT set_config('app.workspace_id', %s, false)", self._workspace)
+        return self._database.connection
+
+    @property
+    def connection_is_over(self):
+        return self._database.connection_is_over
 
 
 def _children(parent):

@@ -48,11 +48,11 @@ class Service:
         self.log_path = pathlib.Path(log)
         self.environment = {**plain_environment(), "HTTP_HOST": host, "HTTP_PORT": str(self.port), **environment}
         self._command = [*prefix, binary(name), command]
-        self._clients = threading.local()
         self.process = None
         self.start(ready)
 
     def start(self, ready=True):
+        self._clients = threading.local()
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 self._command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT
@@ -85,7 +85,12 @@ class Service:
         client = getattr(self._clients, "client", None)
         if client is None:
             client = self._clients.client = self.client()
-        return client.request(*arguments, **options)
+        try:
+            return client.request(*arguments, **options)
+        except OSError as failure:
+            until(lambda: self.process.poll() is not None or self.probe("/healthz"), 1.0, what=f"{self.name} lives or has ended")
+            assert self.is_running, f"{self.name} ended with {self.process.returncode}:\n{self.log[-6000:]}"
+            raise failure
 
     def get(self, path, **options):
         return self.request("GET", path, **options)

@@ -16,13 +16,13 @@ class App:
 class Workspace:
     def __init__(self, installation, made):
         self.installation = installation
-        self.database = installation.database
         self.id = made["id"]
         self.slug = made["slug"]
         self.issuer = made["issuer"]
         self.api_key = made["api_key"]
         self.admin_token = made["admin_token"]
         self.uuid = uuid.UUID(self.id.removeprefix("ws_"))
+        self.database = installation.database.within(self.uuid)
         self.apps = {}
 
     # Making

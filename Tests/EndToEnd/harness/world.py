@@ -63,7 +63,7 @@ class Installation:
         made = self.admin("create-workspace", "--slug", slug, "--name", f"Workspace {slug}", *chosen)
         workspace = Workspace(self, made)
         # Everybody here comes from one address.
-        self.database.change("UPDATE workspaces SET sign_in_limit = 1000000 WHERE id = %s", workspace.uuid)
+        workspace.change(sign_in_limit=1_000_000)
         if keys:
             self.make_keys()
         if apps:
