@@ -6,3 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
+
+/* Swift does not import these two macros. */
+static const int selection_of_key_pair = EVP_PKEY_KEYPAIR;
+static const int selection_of_public_key = EVP_PKEY_PUBLIC_KEY;

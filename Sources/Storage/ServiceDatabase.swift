@@ -1,13 +1,16 @@
 import Domain
 import FoundationEssentials
 package import Logging
+import Metrics
 package import Postgres
 package import ServiceLifecycle
 import Synchronization
 
 /// A service's connections, and what it knows of the database's health.
 package struct ServiceDatabase: Sendable {
+    /// Where statements go.
     package let pool: PostgresPool
+    /// What hears that something changed.
     package let listener: PostgresListener
     private let watch: DatabaseWatch
 
@@ -73,6 +76,7 @@ private final class DatabaseWatch: Service {
     private let requiresPatchedServer: Bool
     private let logger: Logger
     private let seen = Mutex(Seen())
+    private let queueUsage = Gauge(label: "postgres_notification_queue_usage")
 
     init(pool: PostgresPool, role: String, requiresPatchedServer: Bool, logger: Logger) {
         self.pool = pool
@@ -121,6 +125,7 @@ private final class DatabaseWatch: Service {
                 seen.withLock { $0.problem = problem }
                 checked = true
             }
+            queueUsage.record(try await pool.query(RoleStatements.queueUsage.bind()).first ?? 0)
             seen.withLock { seen in
                 seen.answeredAt = .now
                 seen.schema = schema
@@ -167,6 +172,11 @@ enum RoleStatements {
         """
     ) { row throws(RowDecodingError) in
         (name: try row.next(String.self), isUnbound: try row.next(Bool.self))
+    }
+
+    /// How full the queue of notifications is, from 0 to 1; a full one fails commits that notify.
+    static let queueUsage = Statement<Double>("SELECT pg_notification_queue_usage()") { row throws(RowDecodingError) in
+        try row.next(Double.self)
     }
 }
 

@@ -23,9 +23,9 @@ struct ServiceParts: Sendable {
     let now: @Sendable () -> Date = { Date() }
 
     /// The view, if it is fresh enough to decide on; otherwise nothing is decided, neither yes nor no.
-    func freshView() throws(PlainRefusal) -> View {
+    func freshView(within patience: Duration = View.freshness) throws(PlainRefusal) -> View {
         let view = feed.current
-        guard view.isFresh(at: .now) else { throw .temporarilyUnavailable() }
+        guard view.isFresh(at: .now, within: patience) else { throw .temporarilyUnavailable() }
         return view
     }
 }

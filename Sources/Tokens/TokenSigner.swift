@@ -10,6 +10,7 @@ package struct TokenSigner: Sendable {
     private let accessHeader: [UInt8]
     private let refreshHeader: [UInt8]
 
+    /// Encodes the headers of the key's tokens.
     package init(key: SigningKey) {
         self.key = key
         accessHeader = TokenSigner.header(of: key, type: TokenKind.access.rawValue)

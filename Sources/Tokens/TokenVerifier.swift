@@ -9,6 +9,7 @@ package struct TokenVerifier: Sendable {
     /// How far clocks may be apart, in seconds.
     package let leeway: Int64
 
+    /// Allows clocks to be apart by `leeway` seconds.
     package init(leeway: Int64 = 30) {
         self.leeway = leeway
     }

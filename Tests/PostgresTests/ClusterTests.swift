@@ -1,7 +1,7 @@
 import TestCluster
 import Testing
 
-@Suite
+@Suite(.serialized)
 struct `a throw-away cluster` {
     @Test func `is shared and gives databases of their own`() async throws {
         let cluster = try await TestCluster.shared

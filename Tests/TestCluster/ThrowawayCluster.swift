@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A private PostgreSQL server of its own port and data directory, gone when the test process is gone.
 ///
@@ -18,6 +19,7 @@ package final class ThrowawayCluster: Sendable {
     /// The port on 127.0.0.1.
     package let port: Int
     private let serverOptions: String
+    private let orphans = Mutex<[String]>([])
 
     private init(directory: String, port: Int, serverOptions: String) {
         self.directory = directory
@@ -67,6 +69,7 @@ package final class ThrowawayCluster: Sendable {
 
     /// Starts the server again and returns when it accepts connections; does nothing while it runs.
     package func start() async throws {
+        try await clearUpAfterKill()
         try await script(["start", directory, String(port), "throwaway"])
     }
 
@@ -82,8 +85,35 @@ package final class ThrowawayCluster: Sendable {
     }
 
     /// Kills the postmaster with SIGKILL; its backends notice and leave by themselves.
-    package func killPostmaster() throws {
-        kill(try postmaster(), SIGKILL)
+    package func killPostmaster() async throws {
+        let process = try postmaster()
+        let children = try await Command.run("/bin/sh", ["-c", "ps -o pid= --ppid \(process) || true"])
+        kill(process, SIGKILL)
+        orphans.withLock { $0 += children.split(whereSeparator: \.isWhitespace).map(String.init) }
+    }
+
+    /// A new postmaster may only start when the old one's backends are gone; then its lock file means nothing,
+    /// although a process that nobody has waited for may still have its number.
+    private func clearUpAfterKill() async throws {
+        let left = orphans.withLock { orphans in
+            defer { orphans = [] }
+            return orphans
+        }
+        guard !left.isEmpty else { return }
+        try await Command.run(
+            "/bin/sh",
+            [
+                "-c",
+                """
+                for process in \(left.joined(separator: " ")); do
+                    while grep -qs 'State:[[:space:]]*[^Z[:space:]]' /proc/$process/status; do
+                        timeout 0.05 tail -f /dev/null
+                    done
+                done
+                rm -f \(directory)/data/postmaster.pid
+                """,
+            ]
+        )
     }
 
     /// Freezes the whole server as a hung machine would be, until `thaw`.

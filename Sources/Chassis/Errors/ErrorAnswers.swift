@@ -33,7 +33,12 @@ package struct ErrorAnswers: Sendable {
     }
 
     /// The answer to a request at a path; a `FormattedError` brings its own format.
-    func response(to refusal: any HTTPRefusal, from error: (any Error)?, path: String, requestID: String) -> Response {
+    func response(
+        to refusal: any HTTPRefusal,
+        from error: (any Error)?,
+        path: String,
+        requestID: String
+    ) -> Response {
         let format = (error as? FormattedError)?.format ?? format(path)
         return Response(
             status: refusal.status,
@@ -47,7 +52,9 @@ package struct ErrorAnswers: Sendable {
         var headers = refusal.headers
         headers[.contentType] = format.contentType
         if let wait = refusal.retryAfter {
-            headers[.retryAfter] = String(max(1, wait.components.seconds + (wait.components.attoseconds > 0 ? 1 : 0)))
+            headers[.retryAfter] = String(
+                max(1, wait.components.seconds + (wait.components.attoseconds > 0 ? 1 : 0))
+            )
         }
         return headers
     }

@@ -18,10 +18,13 @@ package struct ErrorFormat: Sendable {
 
     /// `{"error","error_code","message","request_id"}`, and `details` when there are any.
     package static let standard = ErrorFormat(contentType: "application/json") { refusal, requestID in
-        object([
-            ("error", refusal.code), ("error_code", refusal.code), ("message", refusal.message),
-            ("request_id", requestID),
-        ], details: refusal.details)
+        object(
+            [
+                ("error", refusal.code), ("error_code", refusal.code), ("message", refusal.message),
+                ("request_id", requestID),
+            ],
+            details: refusal.details
+        )
     }
 
     /// `{"message","code"}`, as the `/api/auth` family of routes answers.
@@ -36,10 +39,14 @@ package struct ErrorFormat: Sendable {
 
     /// `application/problem+json` with `code` and `requestId`: RFC 9457 section 3.
     package static let problem = ErrorFormat(contentType: "application/problem+json") { refusal, requestID in
-        object([
-            ("type", "about:blank"), ("title", refusal.status.reasonPhrase), ("detail", refusal.message),
-            ("code", refusal.code), ("requestId", requestID),
-        ], number: ("status", refusal.status.code), details: refusal.details)
+        object(
+            [
+                ("type", "about:blank"), ("title", refusal.status.reasonPhrase), ("detail", refusal.message),
+                ("code", refusal.code), ("requestId", requestID),
+            ],
+            number: ("status", refusal.status.code),
+            details: refusal.details
+        )
     }
 
     private static func object(
@@ -63,7 +70,8 @@ package struct ErrorFormat: Sendable {
     }
 
     /// Appends `{"name":"value"` for each field, without the closing brace.
-    private static func append(_ fields: some Sequence<(key: String, value: String)>, to bytes: inout [UInt8]) {
+    private static func append(_ fields: some Sequence<(key: String, value: String)>, to bytes: inout [UInt8])
+    {
         var separator = UInt8(ascii: "{")
         for (name, value) in fields {
             bytes.append(separator)

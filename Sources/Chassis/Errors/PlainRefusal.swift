@@ -35,7 +35,11 @@ package struct PlainRefusal: HTTPRefusal, Equatable {
 
 extension PlainRefusal {
     /// 404: no such route.
-    package static let notFound = PlainRefusal(.notFound, code: "not_found", message: "There is nothing at this path.")
+    package static let notFound = PlainRefusal(
+        .notFound,
+        code: "not_found",
+        message: "There is nothing at this path."
+    )
 
     /// 405: the path exists, the method does not; `Allow` names the methods that do.
     package static func methodNotAllowed(allow: [HTTPRequest.Method]) -> PlainRefusal {
@@ -110,7 +114,12 @@ extension PlainRefusal {
 
     /// 422: a value in the body or the query is missing or malformed; `details` names the field.
     package static func invalidRequest(field: String, _ message: String) -> PlainRefusal {
-        PlainRefusal(.unprocessableContent, code: "invalid_request", message: message, details: ["field": field])
+        PlainRefusal(
+            .unprocessableContent,
+            code: "invalid_request",
+            message: message,
+            details: ["field": field]
+        )
     }
 
     /// 503: something this service needs is away for the moment.

@@ -14,7 +14,11 @@ struct HealthRoutes: Sendable {
         }
         router.get("readyz") { _, _ in
             let readiness = await Readiness(checks, drain: drain)
-            return Self.response(readiness.isReady ? .ok : .serviceUnavailable, "application/json", readiness.body)
+            return Self.response(
+                readiness.isReady ? .ok : .serviceUnavailable,
+                "application/json",
+                readiness.body
+            )
         }
         router.get("metrics") { _, _ in
             Self.response(.ok, Exposition.contentType, Array(metrics.exposition().utf8))

@@ -2,8 +2,8 @@
 package struct ReadinessCheck: Sendable {
     /// The check's name in the answer of `/readyz`: `database`, `feed`, `schema`.
     package let name: String
-    /// Nil when all is well, otherwise the reason in a few words; must be quick and do no I/O of its own, because
-    /// anybody may ask at any rate.
+    /// Nil when all is well, otherwise the reason in a few words; must be quick and do no I/O of its own,
+    /// because anybody may ask at any rate.
     package let reason: @Sendable () async -> String?
 
     /// Makes a check; the closure answers nil when all is well.

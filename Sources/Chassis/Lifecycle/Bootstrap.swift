@@ -3,7 +3,8 @@ import Metrics
 package import ServiceLifecycle
 import UnixSignals
 
-/// A started program: its settings, its logger and its metrics, and the way to run its services until it is told to stop.
+/// A started program: its settings, its logger and its metrics, and the way to run its services until it is
+/// told to stop.
 package struct Bootstrap: Sendable {
     /// What the program was told.
     package let settings: Settings
@@ -16,8 +17,9 @@ package struct Bootstrap: Sendable {
 
     /// Starts a long-running program; call it once, before any logger or metric is made.
     ///
-    /// Checks the settings, takes over swift-log (to standard error) and swift-metrics, ignores `SIGPIPE`, and for a
-    /// program that holds keys forbids core files. Throws ``SettingsError`` naming the variable at fault.
+    /// Checks the settings, takes over swift-log (to standard error) and swift-metrics, ignores `SIGPIPE`,
+    /// and for a program that holds keys forbids core files. Throws ``SettingsError`` naming the variable
+    /// at fault.
     package static func start(
         _ schema: SettingsSchema,
         environment: [String: String],
@@ -39,7 +41,12 @@ package struct Bootstrap: Sendable {
     }
 
     /// States a program's parts directly; for tests.
-    package init(settings: Settings, logger: Logger, metrics: MetricsRegistry, drain: DrainSignal = DrainSignal()) {
+    package init(
+        settings: Settings,
+        logger: Logger,
+        metrics: MetricsRegistry,
+        drain: DrainSignal = DrainSignal()
+    ) {
         self.settings = settings
         self.logger = logger
         self.metrics = metrics
@@ -48,10 +55,11 @@ package struct Bootstrap: Sendable {
 
     /// Runs services until `SIGTERM` or `SIGINT`, then stops them in reverse order within `SHUTDOWN_TIMEOUT`.
     ///
-    /// List first what others need; the server comes last, so that it stops accepting before the rest stops. At the
-    /// signal `/readyz` says 503 and answers close their connections at once; after `SHUTDOWN_DRAIN` the server stops
-    /// accepting, and requests under way finish. A second signal, or the end of the time, cancels what is left. Returns
-    /// when everything has ended; throws what a service threw before that.
+    /// List first what others need; the server comes last, so that it stops accepting before the rest
+    /// stops. At the signal `/readyz` says 503 and answers close their connections at once; after
+    /// `SHUTDOWN_DRAIN` the server stops accepting, and requests under way finish. A second signal, or the
+    /// end of the time, cancels what is left. Returns when everything has ended; throws what a service
+    /// threw before that. A program that ignores even cancellation is ended by the kernel five seconds later.
     package func run(_ services: [any Service]) async throws {
         logger.notice("Started.", metadata: .of([.name: .string(settings.program)]))
         let group = ServiceGroup(configuration: configuration(services))
@@ -83,7 +91,8 @@ package struct Bootstrap: Sendable {
         case signalled
     }
 
-    private func configuration(_ services: [any Service]) -> ServiceGroupConfiguration {
+    /// How the group of services stops: the drain first, then each in reverse order, within the time allowed.
+    func configuration(_ services: [any Service]) -> ServiceGroupConfiguration {
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .notice)
         let drainService = DrainService(signal: drain, delay: settings.shutdownDrain)
@@ -106,11 +115,13 @@ package struct Bootstrap: Sendable {
             isStopping = true
             logger.notice("Told to stop.", metadata: .of([.reason: .string("\(signal)")]))
             drain.raise()
+            ProcessSetup.endIfStuck(after: settings.shutdownTimeout + .seconds(5))
             await group.triggerGracefulShutdown()
         }
     }
 
     private func conclude(_ outcome: Outcome) throws {
+        ProcessSetup.endIfStuck(after: nil)
         if case .ended(let error?) = outcome {
             guard drain.isDraining else {
                 logger.critical("Stopped by a failure.", metadata: .of([.error: "\(error)"]))

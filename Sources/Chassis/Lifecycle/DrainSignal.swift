@@ -17,18 +17,25 @@ package final class DrainSignal: Sendable {
     }
 }
 
-/// The first service to be told of a shutdown: raises the signal, and holds the others back for the drain delay.
+/// The first service to be told of a shutdown: raises the signal, and holds the others back for the drain
+/// delay.
 ///
-/// A service group stops its services in reverse order, each after the one behind it has ended; this one stands last, so
-/// the server keeps accepting while load balancers notice that `/readyz` says 503.
+/// A service group stops its services in reverse order, each after the one behind it has ended; this one
+/// stands last, so the server keeps accepting while load balancers notice that `/readyz` says 503.
 struct DrainService: Service {
     let signal: DrainSignal
     let delay: Duration
 
     func run() async throws {
-        try? await gracefulShutdown()  // Throws on cancellation only, and then there is nothing to wait for.
+        do {
+            try await gracefulShutdown()
+        } catch {
+            // Cancelled, because another service failed: that is no shutdown anybody asked for.
+            return
+        }
         signal.raise()
-        // Not cancelled by the graceful shutdown itself; a second signal cancels it, which ends the drain at once.
+        // Not cancelled by the graceful shutdown itself; a second signal cancels it, which ends the drain
+        // at once.
         try? await Task.sleep(for: delay)
     }
 }

@@ -1,13 +1,14 @@
 import HTTPTypes
 package import Hummingbird
 import HummingbirdCore
+import Logging
 import Metrics
 import NIOCore
-import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// The HTTP server of a service: its own routes, with health, metrics, limits, logging and error answers around them.
+/// The HTTP server of a service: its own routes, with health, metrics, limits, logging and error answers
+/// around them.
 package struct ServiceServer: Service {
     /// The server as a Hummingbird application, which Hummingbird's testing can drive in memory or live.
     package let application: Application<RouterResponder<ServiceContext>>
@@ -15,6 +16,7 @@ package struct ServiceServer: Service {
     /// Assembles the server; `routes` adds the service's own routes.
     ///
     /// - Parameters:
+    ///   - bootstrap: The started program.
     ///   - readiness: What `/readyz` asks, in this order.
     ///   - errors: How errors are answered, and which mean that something is away.
     ///   - limits: What one connection may ask.
@@ -31,7 +33,12 @@ package struct ServiceServer: Service {
         let settings = bootstrap.settings
         let limits = limits ?? HTTPLimits(settings)
         let logger = bootstrap.logger
-        let edge = HTTPEdge(drain: bootstrap.drain, errors: errors, logger: logger, registry: bootstrap.metrics)
+        let edge = HTTPEdge(
+            drain: bootstrap.drain,
+            errors: errors,
+            logger: logger,
+            registry: bootstrap.metrics
+        )
         let connections = Gauge(label: "http_connections", factory: bootstrap.metrics)
         bootstrap.metrics.beforeExposition { connections.record(edge.openConnections) }
 
@@ -58,11 +65,16 @@ package struct ServiceServer: Service {
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.httpHost, port: settings.httpPort),
                 backlog: 1024,
-                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections + limits.reservedConnections)
+                availableConnectionsDelegate: MaximumAvailableConnections(
+                    limits.connections + limits.reservedConnections
+                )
             ),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? settings.httpPort
-                logger.notice("Listening.", metadata: .of([.address: "\(settings.httpHost)", .port: .stringConvertible(port)]))
+                logger.notice(
+                    "Listening.",
+                    metadata: .of([.address: "\(settings.httpHost)", .port: .stringConvertible(port)])
+                )
                 onListening(port)
             },
             logger: quiet

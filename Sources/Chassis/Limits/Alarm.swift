@@ -2,8 +2,9 @@ import NIOCore
 
 /// One connection's next deadline.
 ///
-/// Deadlines move far more often than they pass, so moving one later, or clearing it, leaves the scheduled task alone:
-/// when the task runs it looks at the deadline and goes back to sleep. Only moving one earlier schedules anew.
+/// Deadlines move far more often than they pass, so moving one later, or clearing it, leaves the scheduled
+/// task alone: when the task runs it looks at the deadline and goes back to sleep. Only moving one earlier
+/// schedules anew.
 struct Alarm {
     private final class Deadline {
         var moment: NIODeadline?
@@ -34,7 +35,11 @@ struct Alarm {
         task = nil
     }
 
-    private static func task(_ deadline: Deadline, _ loop: any EventLoop, _ ring: @escaping () -> Void) -> () -> Void {
+    private static func task(
+        _ deadline: Deadline,
+        _ loop: any EventLoop,
+        _ ring: @escaping () -> Void
+    ) -> () -> Void {
         {
             guard let moment = deadline.moment else { return }
             if moment <= .now() {

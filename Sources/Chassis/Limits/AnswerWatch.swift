@@ -33,7 +33,8 @@ final class AnswerWatch: ChannelDuplexHandler {
         }
     }
 
-    /// The decoder refused what the gate let through; the gate answers, so that the answer looks like any other.
+    /// The decoder refused what the gate let through; the gate answers, so that the answer looks like any
+    /// other.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if error is HTTPParserError {
             gate.refuse(.malformed("The request is malformed."))

@@ -1,7 +1,8 @@
 /// Finds the end of a request's body, counting what it carries.
 ///
-/// Chunks are read more strictly than RFC 9112 section 7.1 asks: no extensions, no trailer fields, at most eight digits,
-/// CRLF exactly. Nobody's client needs the rest, and every known way to make two readers disagree does.
+/// Chunks are read more strictly than RFC 9112 section 7.1 asks: no extensions, no trailer fields, at most
+/// eight digits, CRLF exactly. Nobody's client needs the rest, and every known way to make two readers
+/// disagree does.
 struct BodyFraming {
     /// What is known after some bytes.
     enum Outcome: Equatable {
@@ -64,8 +65,7 @@ struct BodyFraming {
             case .incomplete: break
             }
         }
-        // Framing may cost as much again as the data, not more.
-        return position > 2 * limit + 1024 ? .refused(.bodyTooLarge) : .incomplete
+        return .incomplete
     }
 
     /// Takes one byte of the framing.
@@ -82,7 +82,8 @@ struct BodyFraming {
         case .sizeLF(let size):
             guard byte == UInt8(ascii: "\n") else { return malformed }
             carried += size
-            guard carried <= limit else { return .refused(.bodyTooLarge) }
+            // Framing may cost as much again as the data, not more.
+            guard carried <= limit, position <= 2 * limit + 1024 else { return .refused(.bodyTooLarge) }
             state = size == 0 ? .endCR : .data(size)
         case .dataCR, .endCR:
             guard byte == UInt8(ascii: "\r") else { return malformed }

@@ -13,7 +13,8 @@ struct FieldCheck {
 
     /// Takes one field line without its CRLF.
     mutating func add(_ line: Span<UInt8>) throws(PlainRefusal) {
-        // A line that begins with a space continues the one before it (obs-fold), which RFC 9112 section 5.2 lets us refuse.
+        // A line that begins with a space continues the one before it (obs-fold), which RFC 9112 section
+        // 5.2 lets us refuse.
         var colon = 0
         while colon < line.count, Self.isToken(line[colon]) { colon += 1 }
         guard colon > 0, colon < line.count, line[colon] == UInt8(ascii: ":") else {
@@ -21,7 +22,8 @@ struct FieldCheck {
         }
         let name = line.extracting(0..<colon)
         switch colon {
-        case 4 where name.equalsIgnoringCase("host"): try addHost(line.extracting(Self.value(of: line, after: colon)))
+        case 4 where name.equalsIgnoringCase("host"):
+            try addHost(line.extracting(Self.value(of: line, after: colon)))
         case 6 where name.equalsIgnoringCase("expect"):
             expectation = line.extracting(Self.value(of: line, after: colon)).text.lowercased()
         case 7 where name.equalsIgnoringCase("upgrade"): asksToUpgrade = true
@@ -32,12 +34,15 @@ struct FieldCheck {
         case 13 where name.equalsIgnoringCase("authorization"):
             authorizations += 1
             if authorizations > 1 { throw .malformed("A request has at most one Authorization field.") }
-        case 14 where name.equalsIgnoringCase("content-length"): try addLength(line.extracting(Self.value(of: line, after: colon)))
+        case 14 where name.equalsIgnoringCase("content-length"):
+            try addLength(line.extracting(Self.value(of: line, after: colon)))
         case 15 where name.equalsIgnoringCase("x-authorization"):
             userAuthorizations += 1
             if userAuthorizations > 1 { throw .malformed("A request has at most one X-Authorization field.") }
         case 17 where name.equalsIgnoringCase("transfer-encoding"):
-            guard transferCoding == nil else { throw .malformed("A request has at most one Transfer-Encoding field.") }
+            guard transferCoding == nil else {
+                throw .malformed("A request has at most one Transfer-Encoding field.")
+            }
             transferCoding = line.extracting(Self.value(of: line, after: colon)).text.lowercased()
         default: break
         }
@@ -49,7 +54,8 @@ struct FieldCheck {
         for index in value.indices {
             switch value[index] {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: ":"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"),
+                UInt8(ascii: "0")...UInt8(ascii: ":"), UInt8(ascii: "."), UInt8(ascii: "-"),
+                UInt8(ascii: "_"),
                 UInt8(ascii: "["), UInt8(ascii: "]"):
                 break
             default: throw .malformed("The Host field is malformed.")
@@ -58,8 +64,12 @@ struct FieldCheck {
     }
 
     private mutating func addLength(_ value: Span<UInt8>) throws(PlainRefusal) {
-        guard contentLength == nil else { throw .malformed("A request has at most one Content-Length field.") }
-        guard (1...18).contains(value.count) else { throw .malformed("The Content-Length field is malformed.") }
+        guard contentLength == nil else {
+            throw .malformed("A request has at most one Content-Length field.")
+        }
+        guard (1...18).contains(value.count) else {
+            throw .malformed("The Content-Length field is malformed.")
+        }
         var length = 0
         for index in value.indices {
             guard case UInt8(ascii: "0")...UInt8(ascii: "9") = value[index] else {
@@ -84,8 +94,12 @@ struct FieldCheck {
     private static func value(of line: Span<UInt8>, after colon: Int) -> Range<Int> {
         var start = colon + 1
         var end = line.count
-        while start < end, line[start] == UInt8(ascii: " ") || line[start] == UInt8(ascii: "\t") { start += 1 }
-        while end > start, line[end - 1] == UInt8(ascii: " ") || line[end - 1] == UInt8(ascii: "\t") { end -= 1 }
+        while start < end, line[start] == UInt8(ascii: " ") || line[start] == UInt8(ascii: "\t") {
+            start += 1
+        }
+        while end > start, line[end - 1] == UInt8(ascii: " ") || line[end - 1] == UInt8(ascii: "\t") {
+            end -= 1
+        }
         return start..<end
     }
 

@@ -4,7 +4,8 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// What all connections of a server share: how many there are, whether the service drains, and how refusals are written.
+/// What all connections of a server share: how many there are, whether the service drains, and how refusals
+/// are written.
 final class HTTPEdge: Sendable {
     /// The paths that connections beyond the limit are still accepted for.
     static let reserved: Set<String> = ["/healthz", "/readyz", "/metrics"]

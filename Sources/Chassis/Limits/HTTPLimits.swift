@@ -12,7 +12,8 @@ package struct HTTPLimits: Sendable {
     package var headerDeadline = Duration.seconds(5)
     /// The time from the end of the headers to the end of the body; more is 408.
     package var bodyDeadline = Duration.seconds(10)
-    /// The slowest average rate of a body, in bytes a second, judged once at half of its deadline; less is 408.
+    /// The slowest average rate of a body, in bytes a second, judged once at half of its deadline; less is
+    /// 408.
     package var bodyBytesPerSecond = 1024
     /// How long a connection may rest between requests, or may leave an answer unread.
     package var idleTimeout = Duration.seconds(60)

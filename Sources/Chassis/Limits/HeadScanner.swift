@@ -1,7 +1,8 @@
 /// Finds the end of a request's head byte by byte, refusing what no head may contain as soon as it appears.
 ///
-/// Each byte is looked at once, however slowly a client sends. Every line must end in CRLF: a CR or LF alone, NUL and
-/// other control characters are refused here, so that the parser behind sees well-separated lines only.
+/// Each byte is looked at once, however slowly a client sends. Every line must end in CRLF: a CR or LF
+/// alone, NUL and other control characters are refused here, so that the parser behind sees well-separated
+/// lines only.
 struct HeadScanner {
     /// What is known after some bytes.
     enum Outcome: Equatable {
@@ -33,7 +34,9 @@ struct HeadScanner {
             let byte = bytes[position]
             position += 1
             if sawCR {
-                guard byte == UInt8(ascii: "\n") else { return .refused(.malformed("A line does not end in CRLF.")) }
+                guard byte == UInt8(ascii: "\n") else {
+                    return .refused(.malformed("A line does not end in CRLF."))
+                }
                 sawCR = false
                 if let outcome = endLine() { return outcome }
                 continue

@@ -3,10 +3,11 @@ import NIOCore
 
 /// The first handler of every connection: lets whole, well-formed, bounded requests through, one at a time.
 ///
-/// A request's bytes go on only when its head has been checked and its body has come in full, so no handler ever waits
-/// for a slow client, and nothing behind the gate sees bytes that were not checked. The next request's bytes stay here
-/// until the answer to the one before has been written. What is refused is answered here, and the connection is then
-/// closed in the order that lets the client read the answer: half-close, wait for its end, close.
+/// A request's bytes go on only when its head has been checked and its body has come in full, so no handler
+/// ever waits for a slow client, and nothing behind the gate sees bytes that were not checked. The next
+/// request's bytes stay here until the answer to the one before has been written. What is refused is
+/// answered here, and the connection is then closed in the order that lets the client read the answer:
+/// half-close, wait for its end, close.
 ///
 /// ```
 ///   head ──complete──▶ body ──complete──▶ answering ──answer written──▶ head
@@ -45,7 +46,8 @@ final class RequestGate: ChannelDuplexHandler {
         isOverflow = edge.connectionOpened() > limits.connections
     }
 
-    // The context is kept while the handler is in the pipeline, for the answers' end, which arrives from behind.
+    // The context is kept while the handler is in the pipeline, for the answers' end, which arrives from
+    // behind.
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -67,6 +69,12 @@ final class RequestGate: ChannelDuplexHandler {
             held.writeBuffer(&bytes)
         }
         advance(context)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+        // Nobody behind asks for more once the connection ends, but its end must still be noticed.
+        if phase == .closing { context.read() }
     }
 
     /// Looks at the bytes held, as far as the phase allows.
@@ -116,7 +124,10 @@ final class RequestGate: ChannelDuplexHandler {
             setAlarm(after: limits.bodyDeadline / 2)
             if head?.expectsContinue == true {
                 head?.expectsContinue = false
-                context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
+                context.writeAndFlush(
+                    wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")),
+                    promise: nil
+                )
             }
         case .incomplete:
             break
@@ -136,7 +147,7 @@ final class RequestGate: ChannelDuplexHandler {
 
     /// Whether the answer being written is the connection's last.
     var isLast: Bool {
-        phase == .closing || isQuiescing || inputEnded || edge.drain.isDraining || head?.keepsAlive != true
+        phase == .closing || isQuiescing || inputEnded && held.readableBytes == 0 || edge.drain.isDraining || head?.keepsAlive != true
             || served >= limits.requestsPerConnection
     }
 
@@ -160,6 +171,8 @@ final class RequestGate: ChannelDuplexHandler {
                 guard self.phase == .head, let context = self.context else { return }
                 self.advance(context)
                 context.fireChannelReadComplete()
+                // What is held will never be completed.
+                if self.inputEnded, self.phase == .head || self.phase == .body { context.close(promise: nil) }
             }
         }
     }
@@ -172,7 +185,8 @@ final class RequestGate: ChannelDuplexHandler {
         finish(context)
     }
 
-    /// Closes once everything written has gone out: our half first, the rest when the client has closed its own.
+    /// Closes once everything written has gone out: our half first, the rest when the client has closed its
+    /// own.
     private func finish(_ context: ChannelHandlerContext) {
         phase = .closing
         held = ByteBuffer()
@@ -186,7 +200,7 @@ final class RequestGate: ChannelDuplexHandler {
             } else {
                 context.close(mode: .output, promise: nil)
                 self.setAlarm(after: self.limits.lingerTimeout)
-                self.resumeReading(context)
+                context.read()
             }
         }
     }
@@ -248,7 +262,8 @@ final class RequestGate: ChannelDuplexHandler {
             if phase == .head, !scanner.hasBegun { context.close(promise: nil) }
         case ChannelEvent.inputClosed:
             inputEnded = true
-            // While an answer is under way the client may have closed its half only; what it asked for it still gets.
+            // While an answer is under way the client may have closed its half only; what it asked for it
+            // still gets.
             if phase != .answering { context.close(promise: nil) }
         default:
             context.fireUserInboundEventTriggered(event)
@@ -261,7 +276,8 @@ final class RequestGate: ChannelDuplexHandler {
             if phase != .closing { finish(context) }
             promise?.succeed()
         case .all where phase == .closing:
-            // Somebody behind is done with the connection; the client is still given its time to read the answer.
+            // Somebody behind is done with the connection; the client is still given its time to read the
+            // answer.
             promise?.succeed()
         default:
             context.close(mode: mode, promise: promise)

@@ -67,7 +67,8 @@ struct RequestLine {
     /// Reads `METHOD SP target SP HTTP/1.x`.
     init(_ bytes: Span<UInt8>) throws(PlainRefusal) {
         guard let first = bytes.firstIndex(of: UInt8(ascii: " "), from: 0),
-            let second = bytes.firstIndex(of: UInt8(ascii: " "), from: first + 1), first > 0, second > first + 1
+            let second = bytes.firstIndex(of: UInt8(ascii: " "), from: first + 1), first > 0,
+            second > first + 1
         else { throw .malformed("The request line is malformed.") }
         minorVersion = try Self.minorVersion(bytes.extracting((second + 1)..<bytes.count))
         try Self.check(method: bytes.extracting(0..<first))
@@ -122,7 +123,8 @@ struct RequestLine {
         while index < path.count {
             var byte = path[index]
             if byte == UInt8(ascii: "%") {
-                guard index + 2 < path.count, let high = hexValue(path[index + 1]), let low = hexValue(path[index + 2])
+                guard index + 2 < path.count, let high = hexValue(path[index + 1]),
+                    let low = hexValue(path[index + 2])
                 else { throw .malformed("The path's percent-encoding is malformed.") }
                 byte = high << 4 | low
                 guard byte != 0 else { throw .malformed("The path contains NUL.") }

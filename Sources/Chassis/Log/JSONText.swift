@@ -7,9 +7,11 @@ enum JSONText {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// Appends a text with everything escaped that could end a line or a string; cut with `…` after `limit` bytes.
+    /// Appends a text with everything escaped that could end a line or a string; cut with `…` after `limit`
+    /// bytes.
     ///
-    /// Escaped are the C0 and C1 controls, DEL, U+2028, U+2029 and, when `quotes` is set, quotes and backslashes.
+    /// Escaped are the C0 and C1 controls, DEL, U+2028, U+2029 and, when `quotes` is set, quotes and
+    /// backslashes.
     static func escape(_ text: String, upTo limit: Int, quotes: Bool, to bytes: inout [UInt8]) {
         var text = text
         text.withUTF8 { source in
@@ -25,14 +27,21 @@ enum JSONText {
     private static func isHarmless(_ source: Span<UInt8>, quotes: Bool) -> Bool {
         for index in source.indices {
             let byte = source[index]
-            if byte < 0x20 || byte >= 0x7f || quotes && (byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")) {
+            if byte < 0x20 || byte >= 0x7f
+                || quotes && (byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\"))
+            {
                 return false
             }
         }
         return true
     }
 
-    private static func escapeSlowly(_ source: Span<UInt8>, upTo limit: Int, quotes: Bool, to bytes: inout [UInt8]) {
+    private static func escapeSlowly(
+        _ source: Span<UInt8>,
+        upTo limit: Int,
+        quotes: Bool,
+        to bytes: inout [UInt8]
+    ) {
         var index = 0
         while index < source.count {
             let byte = source[index]
@@ -48,7 +57,9 @@ enum JSONText {
             } else if byte == 0xc2, index + 1 < source.count, source[index + 1] < 0xa0 {
                 appendUnicode(UInt16(source[index + 1]), to: &bytes)
                 index += 1
-            } else if byte == 0xe2, index + 2 < source.count, source[index + 1] == 0x80, source[index + 2] & 0xfe == 0xa8 {
+            } else if byte == 0xe2, index + 2 < source.count, source[index + 1] == 0x80,
+                source[index + 2] & 0xfe == 0xa8
+            {
                 appendUnicode(0x2028 + UInt16(source[index + 2] & 1), to: &bytes)
                 index += 2
             } else {

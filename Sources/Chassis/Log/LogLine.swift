@@ -3,8 +3,8 @@ import Logging
 /// The bytes of one log line, built field by field.
 ///
 /// Whatever a value contains, the line stays one line and its fields stay apart: control characters, quotes,
-/// backslashes and the Unicode line separators are escaped. Long values are cut, and a line never exceeds what
-/// the sink takes whole.
+/// backslashes and the Unicode line separators are escaped. Long values are cut, and a line never exceeds
+/// what the sink takes whole.
 struct LogLine {
     private(set) var bytes: [UInt8] = []
     private let format: LogFormat
@@ -90,7 +90,8 @@ struct LogLine {
 
     /// Whether a byte can stand in a text value without quotes.
     private static func isPlain(_ byte: UInt8) -> Bool {
-        byte > 0x20 && byte < 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "=") && byte != UInt8(ascii: "\\")
+        byte > 0x20 && byte < 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "=")
+            && byte != UInt8(ascii: "\\")
     }
 
     private mutating func put(_ text: String) {

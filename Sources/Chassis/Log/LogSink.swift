@@ -3,9 +3,9 @@ import Synchronization
 
 /// Where log lines go: one `write` a line to one descriptor, which never waits for a slow reader.
 ///
-/// A line that a pipe or a socket cannot take at once is dropped and counted; the next line that goes through is
-/// preceded by one that says how many were lost. Regular files are written without a lock, because a line is one
-/// `write` and the descriptor is expected to be in append mode.
+/// A line that a pipe or a socket cannot take at once is dropped and counted; the next line that goes
+/// through is preceded by one that says how many were lost. Regular files are written without a lock,
+/// because a line is one `write` and the descriptor is expected to be in append mode.
 package final class LogSink: Sendable {
     /// Standard error.
     package static let standardError = LogSink(descriptor: 2)
@@ -79,7 +79,12 @@ package final class LogSink: Sendable {
             while true {
                 let count =
                     kind == .socket
-                    ? unsafe send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+                    ? unsafe send(
+                        descriptor,
+                        bytes.baseAddress,
+                        bytes.count,
+                        Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
+                    )
                     : unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
                 if count == bytes.count { return true }
                 if count < 0, errno == EINTR { continue }

@@ -84,7 +84,9 @@ final class HistogramInstrument: TimerHandler, RecorderHandler, ReadableInstrume
         0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
     ]
     /// Bounds for counts and sizes.
-    static let quantities: [Double] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000]
+    static let quantities: [Double] = [
+        1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000,
+    ]
 
     private let state: Mutex<HistogramState>
 

@@ -3,8 +3,9 @@ import Synchronization
 
 /// A swift-metrics factory that keeps every instrument and writes them in Prometheus' text format.
 ///
-/// Asking twice for the same name and labels gives the same instrument, so a handle may be cached or not. A name asked for
-/// as two kinds keeps the first kind in the exposition; the second is recorded and not shown.
+/// Asking twice for the same name and labels gives the same instrument, so a handle may be cached or not. A
+/// name asked for as two kinds keeps the first kind in the exposition; the second is recorded and not
+/// shown.
 package final class MetricsRegistry: MetricsFactory {
     /// What kind of family a name stands for.
     enum Kind: String { case counter, gauge, histogram }

@@ -16,7 +16,9 @@ struct ProcessFigures: Sendable {
         registry.describe("process_cpu_seconds_total", "User and system processor time in seconds.")
         registry.describe("process_open_fds", "Open file descriptors.")
         registry.describe("process_start_time_seconds", "When the process started, in seconds since 1970.")
-        Gauge(label: "process_start_time_seconds", factory: registry).record(Double(Timestamp.now.sinceEpoch) / 1000)
+        Gauge(label: "process_start_time_seconds", factory: registry).record(
+            Double(Timestamp.now.sinceEpoch) / 1000
+        )
         registry.beforeExposition { figures.refresh() }
     }
 
@@ -38,7 +40,8 @@ struct ProcessFigures: Sendable {
         var line = [CChar](repeating: 0, count: 128)
         guard unsafe fgets(&line, Int32(line.count), file) != nil else { return 0 }
         let fields = line.prefix { $0 != 0 }.split(separator: CChar(UInt8(ascii: " ")))
-        guard fields.count > 1, let pages = Int(String(decoding: fields[1].map(UInt8.init), as: UTF8.self)) else { return 0 }
+        guard fields.count > 1, let pages = Int(String(decoding: fields[1].map(UInt8.init), as: UTF8.self))
+        else { return 0 }
         return pages * Int(getpagesize())
     }
 

@@ -3,9 +3,9 @@ import NIOCore
 
 /// The address a request is held to come from.
 ///
-/// It is the connection's peer, unless that peer is a trusted proxy: then it is the last address in `X-Forwarded-For`
-/// that is not itself a trusted proxy. A malformed or missing entry ends the walk at the address before it, so that
-/// nobody behind a proxy can name an address of their choosing.
+/// It is the connection's peer, unless that peer is a trusted proxy: then it is the last address in
+/// `X-Forwarded-For` that is not itself a trusted proxy. A malformed or missing entry ends the walk at the
+/// address before it, so that nobody behind a proxy can name an address of their choosing.
 package struct ClientAddress: Sendable, Hashable {
     /// The address; nil when the connection has none (a test in memory, a Unix socket).
     package let ip: IPAddress?
@@ -46,13 +46,18 @@ extension IPAddress {
     /// The address of a socket; nil for a Unix socket.
     init?(_ address: SocketAddress?) {
         guard let address, address.protocol != .unix else { return nil }
-        // The offsets are those of sockaddr_in and sockaddr_in6, and the kernel's structure is at least that long.
+        // The offsets are those of sockaddr_in and sockaddr_in6, and the kernel's structure is at least
+        // that long.
         self = unsafe address.withSockAddr { pointer, _ in
             let bytes = unsafe UnsafeRawPointer(pointer)
             if address.protocol == .inet {
-                return IPAddress(v4: UInt32(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+                return IPAddress(
+                    v4: UInt32(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+                )
             }
-            return IPAddress(v6: UInt128(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: 8, as: UInt128.self)))
+            return IPAddress(
+                v6: UInt128(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: 8, as: UInt128.self))
+            )
         }
     }
 }

@@ -4,7 +4,7 @@ extension HTTPField.Name {
     /// `X-Request-Id`.
     static let requestID = known("X-Request-Id")
     /// `traceparent` (W3C Trace Context).
-    static let traceparent = known("traceparent")
+    static let traceParent = known("traceparent")
     /// `X-Forwarded-For`.
     static let xForwardedFor = known("X-Forwarded-For")
     /// `Referrer-Policy`.

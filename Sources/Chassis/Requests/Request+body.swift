@@ -4,7 +4,8 @@ package import NIOCore
 extension Request {
     /// The whole body, of at most so many bytes; a larger one throws the 413 refusal.
     ///
-    /// The connection has already read and bounded the body, so this neither waits for the client nor copies twice.
+    /// The connection has already read and bounded the body, so this neither waits for the client nor
+    /// copies twice.
     package func collectBody(limit: Int = HTTPLimits.standard.bodyBytes) async throws -> ByteBuffer {
         do {
             return try await body.collect(upTo: limit)

@@ -7,11 +7,14 @@ package struct RequestIdentity: Sendable, Hashable, CustomStringConvertible {
 
     /// Takes a client's id when it is well formed.
     package init?(_ text: String?) {
-        guard let text, (1...64).contains(text.utf8.count), text.utf8.allSatisfy(Self.isAllowed) else { return nil }
+        guard let text, (1...64).contains(text.utf8.count), text.utf8.allSatisfy(Self.isAllowed) else {
+            return nil
+        }
         description = text
     }
 
-    /// Makes a new id: 32 hexadecimal digits that begin with the time, unique and not meant to be unguessable.
+    /// Makes a new id: 32 hexadecimal digits that begin with the time, unique and not meant to be
+    /// unguessable.
     package init() {
         let count = Self.counter.wrappingAdd(1, ordering: .relaxed).newValue
         let high = UInt64(Timestamp.now.sinceEpoch) << 16 | 0x7000 | count >> 52

@@ -41,7 +41,10 @@ final class RequestMetrics: Sendable {
     private func make(_ key: Key) -> Handles {
         let labels = [("route", key.route), ("method", key.method)]
         return Handles(
-            count: registry.makeCounter(label: "http_requests", dimensions: labels + [("status", String(key.status))]),
+            count: registry.makeCounter(
+                label: "http_requests",
+                dimensions: labels + [("status", String(key.status))]
+            ),
             duration: registry.makeTimer(label: "http_request_duration", dimensions: labels)
         )
     }

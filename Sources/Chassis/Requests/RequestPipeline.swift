@@ -6,8 +6,8 @@ import NIOHTTP1
 
 /// What happens around every handler: identify, run, answer errors, complete the headers, record.
 ///
-/// It is one middleware rather than five, because each hop costs as much as the work it does; it must be the router's
-/// first, so that it also sees the requests no route matches.
+/// It is one middleware rather than five, because each hop costs as much as the work it does; it must be
+/// the router's first, so that it also sees the requests no route matches.
 package struct RequestPipeline: RouterMiddleware {
     /// The context of the routes.
     package typealias Context = ServiceContext
@@ -60,7 +60,7 @@ package struct RequestPipeline: RouterMiddleware {
 
     private func facts(of request: Request, peer: IPAddress?) -> RequestFacts {
         let headers = request.headers
-        let traces = headers[values: .traceparent]
+        let traces = headers[values: .traceParent]
         return RequestFacts(
             id: RequestIdentity(headers[.requestID]) ?? RequestIdentity(),
             client: ClientAddress(peer: peer, headers: headers, trusting: proxies),
@@ -78,7 +78,11 @@ package struct RequestPipeline: RouterMiddleware {
         return logger
     }
 
-    private func answer(_ error: any Error, to request: Request, _ context: ServiceContext) -> (Response, String) {
+    private func answer(
+        _ error: any Error,
+        to request: Request,
+        _ context: ServiceContext
+    ) -> (Response, String) {
         let path = request.uri.path
         var refusal = errors.refusal(for: error)
         if context.endpointPath == Self.unmatched, refusal?.status == .notFound {
@@ -91,7 +95,12 @@ package struct RequestPipeline: RouterMiddleware {
             context.logger.warning("A request could not be served.", metadata: .of([.error: "\(error)"]))
         }
         let answered = refusal ?? PlainRefusal.internalError
-        let response = errors.response(to: answered, from: error, path: path, requestID: context.facts.id.description)
+        let response = errors.response(
+            to: answered,
+            from: error,
+            path: path,
+            requestID: context.facts.id.description
+        )
         return (response, answered.logged)
     }
 
@@ -106,7 +115,9 @@ package struct RequestPipeline: RouterMiddleware {
         let route = template == Self.unmatched ? "unmatched" : template
         let status = Int(response.status.code)
         metrics.note(route: route, method: request.method, status: status, nanoseconds: time.nanoseconds)
-        guard context.logger.logLevel <= .info else { return }
+        // Probes and scrapes come every few seconds for ever; those that go well are of no interest later.
+        let level: Logger.Level = HTTPEdge.reserved.contains(route) && status < 400 ? .debug : .info
+        guard context.logger.logLevel <= level else { return }
         var metadata: Logger.Metadata = .of([
             .method: .string(request.method.rawValue),
             .route: .string(route),
@@ -115,7 +126,7 @@ package struct RequestPipeline: RouterMiddleware {
             .address: .string(context.facts.client.description),
         ])
         if let refused { metadata[LogKey.refusal.rawValue] = .string(refused) }
-        context.logger.info("Request answered.", metadata: metadata)
+        context.logger.log(level: level, "Request answered.", metadata: metadata)
     }
 
     /// What the framework calls the route of a request that matched none.

@@ -18,7 +18,8 @@ struct RouteTable: Sendable {
         self.routes = routes
     }
 
-    /// The methods of all routes whose template a path matches, `HEAD` with every `GET`; empty when there is none.
+    /// The methods of all routes whose template a path matches, `HEAD` with every `GET`; empty when there
+    /// is none.
     func methods(at path: String) -> [HTTPRequest.Method] {
         let components = path.split(separator: "/")
         var found: Set<String> = []

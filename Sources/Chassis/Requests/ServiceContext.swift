@@ -9,6 +9,9 @@ package struct RequestFacts: Sendable {
     /// The caller's trace, when it sent a well-formed one.
     package let trace: TraceContext?
 
+    /// What stands until the pipeline has looked at the request.
+    static let unknown = RequestFacts(id: RequestIdentity(), client: ClientAddress(nil), trace: nil)
+
     /// States the facts; for tests and for child contexts.
     package init(id: RequestIdentity, client: ClientAddress, trace: TraceContext?) {
         self.id = id
@@ -30,7 +33,7 @@ package struct ServiceContext: RequestContext {
     package init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
         peer = IPAddress(source.channel.remoteAddress)
-        facts = RequestFacts(id: RequestIdentity(), client: ClientAddress(peer), trace: nil)
+        facts = .unknown
     }
 
     /// The largest body a handler may decode, in bytes.

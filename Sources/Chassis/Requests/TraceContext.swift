@@ -44,7 +44,9 @@ package struct TraceContext: Sendable, Hashable {
     }
 
     private static func identifier(_ digits: ArraySlice<UInt8>) -> String? {
-        guard digits.allSatisfy(isLowerHex), digits.contains(where: { $0 != UInt8(ascii: "0") }) else { return nil }
+        guard digits.allSatisfy(isLowerHex), digits.contains(where: { $0 != UInt8(ascii: "0") }) else {
+            return nil
+        }
         return String(decoding: digits, as: UTF8.self)
     }
 }

@@ -2,8 +2,9 @@ import FoundationEssentials
 
 /// A file of `NAME=value` lines.
 ///
-/// Empty lines and lines that begin with `#` are skipped; a value may stand in single or double quotes, which are taken
-/// off; nothing is expanded. A name that stands twice is an error, because nobody can say which line was meant.
+/// Empty lines and lines that begin with `#` are skipped; a value may stand in single or double quotes,
+/// which are taken off; nothing is expanded. A name that stands twice is an error, because nobody can say
+/// which line was meant.
 struct ConfigurationFile {
     /// The values by name.
     let values: [String: String]
@@ -14,7 +15,10 @@ struct ConfigurationFile {
         do {
             text = try String(contentsOfFile: path, encoding: .utf8)
         } catch {
-            throw SettingsError(name: "CONFIG_FILE", reason: "names a file that cannot be read as UTF-8: \(path)")
+            throw SettingsError(
+                name: "CONFIG_FILE",
+                reason: "names a file that cannot be read as UTF-8: \(path)"
+            )
         }
         try self.init(text: text, path: path)
     }
@@ -39,7 +43,8 @@ struct ConfigurationFile {
     }
 
     private static func unquoted(_ text: Substring) -> String {
-        guard text.count >= 2, let quote = text.first, quote == "\"" || quote == "'", text.last == quote else {
+        guard text.count >= 2, let quote = text.first, quote == "\"" || quote == "'", text.last == quote
+        else {
             return String(text)
         }
         return String(text.dropFirst().dropLast())

@@ -65,7 +65,8 @@ extension Setting where Value == Duration {
         Self(
             name,
             absence: .text(fallback),
-            shape: "a length of time such as 500ms, 10s or 2m, from \(range.lowerBound) to \(range.upperBound)",
+            shape:
+                "a length of time such as 500ms, 10s or 2m, from \(range.lowerBound) to \(range.upperBound)",
             summary: summary
         ) { text in
             guard let duration = Duration(settingText: text), range.contains(duration) else { return nil }

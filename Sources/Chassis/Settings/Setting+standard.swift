@@ -31,7 +31,10 @@ extension Setting where Value == String? {
 
     /// The file of master keys.
     package static var masterKeysFile: Self {
-        .optionalText("MASTER_KEYS_FILE", "file of lines id:base64 of 32 bytes; the first encrypts, all decrypt")
+        .optionalText(
+            "MASTER_KEYS_FILE",
+            "file of lines id:base64 of 32 bytes; the first encrypts, all decrypt"
+        )
     }
 
     /// The workspace that routes without a workspace mean.
@@ -50,7 +53,9 @@ extension Setting where Value == String? {
         }
         let refused = #"?#@\"<>` "#
         return !rest.isEmpty && rest.first != "/" && rest.last != "/"
-            && rest.unicodeScalars.allSatisfy { $0.value > 32 && $0.value < 127 && !refused.unicodeScalars.contains($0) }
+            && rest.unicodeScalars.allSatisfy {
+                $0.value > 32 && $0.value < 127 && !refused.unicodeScalars.contains($0)
+            }
     }
 }
 
@@ -84,7 +89,11 @@ extension Setting where Value == Int {
 extension Setting where Value == Bool {
     /// Whether a PostgreSQL without the security fixes we depend on stops the start.
     package static var requirePatchedPostgres: Self {
-        .flag("REQUIRE_PATCHED_POSTGRES", default: false, "do not start against a PostgreSQL lacking security fixes")
+        .flag(
+            "REQUIRE_PATCHED_POSTGRES",
+            default: false,
+            "do not start against a PostgreSQL lacking security fixes"
+        )
     }
 }
 

@@ -8,8 +8,9 @@ package struct Settings: Sendable {
 
     /// Reads the environment, and the file that `CONFIG_FILE` names; the environment wins.
     ///
-    /// The first unknown or malformed variable is the error. An empty variable counts as absent. Unknown are: a name in the
-    /// file that the schema neither takes nor tolerates, and a `BREEZEWAY_…` variable that it does not take.
+    /// The first unknown or malformed variable is the error. An empty variable counts as absent. Unknown
+    /// are: a name in the file that the schema neither takes nor tolerates, and a `BREEZEWAY_…` variable
+    /// that it does not take.
     package static func load(
         _ schema: SettingsSchema,
         environment: [String: String]

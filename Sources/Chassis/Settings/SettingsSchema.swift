@@ -11,8 +11,8 @@ package struct SettingsSchema: Sendable {
 
     /// Declares what a program takes besides the variables of every service.
     ///
-    /// A configuration file may serve several programs, so the standard variables are tolerated there by programs that do
-    /// not take them; name the other programs' own variables in `tolerated`.
+    /// A configuration file may serve several programs, so the standard variables are tolerated there by
+    /// programs that do not take them; name the other programs' own variables in `tolerated`.
     package init(
         program: String,
         httpPort: Int,

@@ -48,14 +48,19 @@ package struct ExchangeFacts: Hashable, Sendable {
     package var apiKey: APIKey?
     /// Whether the caller's address is in the key's networks; true when it has none.
     package var callerInNetworks: Bool
+    /// What the user token turned out to be.
     package var token: Token
+    /// What the body asks for.
     package var request: Request
+    /// What the database says; unknown when it was not asked.
     package var standing: Standing
+    /// The workspace's limits.
     package var limits: WorkspaceLimits
     /// Seconds until the current minute of the rate limit ends.
     package var secondsLeftInMinute: Int
     /// Whether the workspace has a key that signs now, and the view of the configuration is fresh.
     package var isReady: Bool
+    /// The instant everything is judged at.
     package var now: Date
 
     package init(

@@ -4,7 +4,9 @@
 package enum ExchangePolicy {
     /// The outcome of one rule.
     package struct Step: Hashable, Sendable {
+        /// The rule that was asked.
         package let rule: ExchangeRule
+        /// Whether it let the exchange through.
         package let passed: Bool
     }
 
@@ -12,6 +14,7 @@ package enum ExchangePolicy {
     package struct Decision: Hashable, Sendable {
         /// None when the exchange is allowed.
         package let refusal: ExchangeRefusal?
+        /// The rules that were asked, in order.
         package let trace: [Step]
 
         /// The rule that failed.

@@ -20,17 +20,21 @@ package struct SigningKeyRecord: Hashable, Sendable {
 
     /// `<uuid>_<unix seconds of creation>`.
     package let kid: String
+    /// What it signs with.
     package let algorithm: SigningAlgorithm
     /// The public half as SubjectPublicKeyInfo in DER (RFC 5280 section 4.1).
     package let publicKey: [UInt8]
     /// The sealed private half; none once it is erased.
     package let sealedPrivateKey: [UInt8]?
+    /// From when relying parties can fetch it.
     package let publishedAt: Date
+    /// From when it may sign.
     package let activatesAt: Date
     /// When it stops signing; none while no end is set.
     package let retiresAt: Date?
     /// When it stops verifying.
     package let expiresAt: Date?
+    /// When it was found out; from then it is refused.
     package let compromisedAt: Date?
 
     package init(

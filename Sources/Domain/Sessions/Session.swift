@@ -11,7 +11,9 @@ package struct Session: Hashable, Sendable {
     /// The most ancestors a session has.
     package static let maximumDepth = 8
 
+    /// The identity.
     package let id: ID
+    /// The user.
     package let userID: User.ID
     /// None when the user signed in to the workspace without naming an app.
     package let appID: ConnectedApp.ID?
@@ -27,12 +29,15 @@ package struct Session: Hashable, Sendable {
     package let generation: Int
     /// When it became current; none for the first.
     package let rotatedAt: Date?
+    /// When it was made.
     package let createdAt: Date
+    /// When it was last refreshed or used by a browser.
     package let lastUsedAt: Date
     /// The end that no use can move.
     package let expiresAt: Date
     /// Seconds without use after which the session is over.
     package let idleTimeout: Int
+    /// When it was ended before its time; none while it was not.
     package let revokedAt: Date?
     /// Whether an ancestor is revoked.
     package let endedAbove: Bool

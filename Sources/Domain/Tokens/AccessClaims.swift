@@ -38,6 +38,7 @@ package struct AccessClaims: Sendable {
     /// `imp` or `act`: somebody acts as the user.
     package var isImpersonated: Bool
 
+    /// Says what it is told; nothing is checked.
     package init(
         issuer: String,
         subject: UUID,

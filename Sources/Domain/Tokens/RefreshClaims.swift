@@ -26,6 +26,7 @@ package struct RefreshClaims: Sendable {
     /// `exp`.
     package var expiresAt: Int64
 
+    /// Says what it is told; nothing is checked.
     package init(
         issuer: String,
         subject: UUID,

@@ -13,7 +13,9 @@ package struct APIKey: Hashable, Sendable {
         case app
     }
 
+    /// The identity.
     package let id: ID
+    /// What it opens.
     package let kind: Kind
     /// The app of an app key.
     package let appID: ConnectedApp.ID?
@@ -25,7 +27,9 @@ package struct APIKey: Hashable, Sendable {
     package let targetApps: Set<ConnectedApp.ID>?
     /// The networks it may be used from, in CIDR notation; none means all.
     package let networks: [String]?
+    /// When it ends by itself; none when it does not.
     package let expiresAt: Date?
+    /// When it was ended before its time; none while it was not.
     package let revokedAt: Date?
 
     package init(

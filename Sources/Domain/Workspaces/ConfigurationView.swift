@@ -6,7 +6,9 @@
 package struct ConfigurationView<Entry: Sendable>: Sendable {
     /// A workspace's snapshot with what was made of it.
     package struct Served: Sendable {
+        /// The control data.
         package let snapshot: WorkspaceSnapshot
+        /// What the service made of it.
         package let entry: Entry
     }
 
@@ -24,10 +26,13 @@ package struct ConfigurationView<Entry: Sendable>: Sendable {
     /// A view that knows nothing and is not fresh.
     package init() {}
 
-    /// Whether it may still be decided on.
-    package func isFresh(at now: ContinuousClock.Instant) -> Bool {
+    /// Whether it may still be decided on, or was confirmed within another time.
+    package func isFresh(
+        at now: ContinuousClock.Instant,
+        within patience: Duration = Self.freshness
+    ) -> Bool {
         guard let confirmedAt else { return false }
-        return now - confirmedAt < Self.freshness
+        return now - confirmedAt < patience
     }
 
     /// The epoch of every workspace.

@@ -54,16 +54,23 @@ package struct ConnectedApp: Hashable, Sendable {
         }
     }
 
+    /// The identity.
     package let id: ID
     /// `scli_` and alphanumerics: unique over all workspaces.
     package let clientID: String
+    /// The name that people read.
     package let name: String
     /// The `aud` of its access tokens.
     package let audience: String
+    /// Whether it can keep a secret.
     package let clientType: ClientType
+    /// Whether it is served, or may sign in.
     package let status: Status
+    /// Who may bring sessions here.
     package let exchangePolicy: ExchangePolicy
+    /// Who becomes a member.
     package let signupPolicy: SignupPolicy
+    /// How long what it is given lives.
     package let lifetimes: Lifetimes
     /// Whether its sessions come with a refresh token.
     package let refreshPayload: Bool
@@ -111,7 +118,9 @@ package struct SSOGroup: Hashable, Sendable {
     /// The identity of a group within its workspace.
     package typealias ID = Identifier<SSOGroup, String>
 
+    /// The identity.
     package let id: ID
+    /// The name that people read.
     package let name: String
 
     package init(id: ID, name: String) {

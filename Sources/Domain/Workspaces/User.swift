@@ -11,13 +11,21 @@ package struct User: Hashable, Sendable {
         case disabled
     }
 
+    /// The identity.
     package let id: ID
+    /// The address as it was written.
     package let email: String
+    /// Whether the address was proved.
     package let emailVerified: Bool
+    /// The name that people read.
     package let name: String
+    /// The URL of a picture.
     package let image: String?
+    /// Whether it is served, or may sign in.
     package let status: Status
+    /// When it was made.
     package let createdAt: Date
+    /// When it last changed.
     package let updatedAt: Date
 
     package init(

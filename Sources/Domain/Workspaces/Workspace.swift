@@ -13,11 +13,13 @@ package struct Workspace: Hashable, Sendable {
         case suspended
     }
 
+    /// The identity.
     package let id: ID
     /// Unique name in paths: lower-case letters, digits and hyphens, at most 63.
     package let slug: String
     /// The `iss` of every token, stored so that a moved service keeps its tokens.
     package let issuer: String
+    /// Whether it is served, or may sign in.
     package let status: Status
     /// A host of the workspace's own for sign-in, such as `auth.example.com`.
     package let authHost: String?
@@ -25,6 +27,7 @@ package struct Workspace: Hashable, Sendable {
     package let cookieDomain: String?
     /// Whether a browser route refuses a caller that names no app.
     package let requireAppIdentity: Bool
+    /// The workspace's limits.
     package let limits: WorkspaceLimits
 
     package init(

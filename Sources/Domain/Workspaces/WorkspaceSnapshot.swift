@@ -4,10 +4,15 @@
 package struct WorkspaceSnapshot: Sendable {
     /// The epoch it is at least as new as.
     package let epoch: Int
+    /// The workspace itself.
     package let workspace: Workspace
+    /// Its apps.
     package let apps: [ConnectedApp.ID: ConnectedApp]
+    /// Its SSO groups.
     package let groups: [SSOGroup.ID: SSOGroup]
+    /// Its API keys that are not revoked.
     package let apiKeys: [APIKey.ID: APIKey]
+    /// Its signing keys that are not gone, oldest activation first.
     package let signingKeys: [SigningKeyRecord]
     /// What cookies and CSRF tokens are keyed with; none until the worker has made it.
     package let browserSecret: StoredSecret?
@@ -50,6 +55,7 @@ package struct WorkspaceSnapshot: Sendable {
 package struct StoredSecret: Hashable, Sendable {
     /// Which secret it is; part of what it is sealed with.
     package let id: String
+    /// The sealed bytes.
     package let sealed: [UInt8]
 
     package init(id: String, sealed: [UInt8]) {

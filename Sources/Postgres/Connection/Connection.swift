@@ -35,10 +35,14 @@ final class Connection: SocketOwner, UnitTarget {
 
     private var pipeline = PipelineState<PipelineUnit>()
     private var prepared = PreparedStatements()
+    /// Why a statement could not be prepared, for the units sent in the belief that it was.
+    private var refusals: [Int: ServerError] = [:]
     private var outbox = RingBuffer<PipelineUnit>()
     /// How many statements of the outbox's first unit have been sent, once it was begun.
     private var sentStatements: Int?
     private var unsentBytes = 0
+    /// How many more times 64 KiB may be sent in this turn.
+    private var sendAllowance = 0
     private var isBlocked = false
     private var isSendPlanned = false
     private let arguments = ArgumentBuffers()
@@ -67,7 +71,7 @@ final class Connection: SocketOwner, UnitTarget {
         unsafe PQsetnonblocking(raw, 1)
         unsafe PQenterPipelineMode(raw)
         // The default receiver writes to the process's standard error.
-        unsafe PQsetNoticeReceiver(raw, { _, _ in }, nil)
+        unsafe PQsetNoticeReceiver(raw, ignoreNotice, nil)
         watch = Reactor.shared.watch(socket, writable: false, owner: self)
     }
 
@@ -153,7 +157,8 @@ final class Connection: SocketOwner, UnitTarget {
         // libpq 15 flushes at every sync; corked, the units of one turn leave the machine together.
         let corks = outbox.count > 1
         if corks { cork(1) }
-        gathered: while !isBlocked, isOpen, !isScripting, let unit = outbox.first {
+        sendAllowance = 4
+        gathered: while !isBlocked, isOpen, !isScripting, sendAllowance > 0, let unit = outbox.first {
             if sentStatements == nil {
                 if unit.isAnswered {
                     _ = outbox.popFirst()
@@ -180,49 +185,54 @@ final class Connection: SocketOwner, UnitTarget {
         if sentStatements == nil {
             pipeline.begin(unit)
             sentStatements = 0
-            for call in calls where !prepared.contains(call.text) {
-                let name = prepared.name(of: call.text)
-                let sent = unsafe PQsendPrepare(
-                    raw,
-                    name,
-                    call.text.sql,
-                    Int32(call.text.types.count),
-                    call.text.types
-                )
-                guard sent == 1 else { return loseWithMessage() }
-                prepared.insert(call.text)
-                pipeline.sent(.prepare(call.text.number))
+            if unit.beginsTransaction {
+                guard prepare(calls.prefix(1)), execute(calls[0]) else { return loseWithMessage() }
             }
+            guard prepare(calls) else { return loseWithMessage() }
         }
-        var next = sentStatements ?? 0
-        while next < calls.count, !unit.isAnswered {
-            let call = calls[next]
-            let sent = unsafe arguments.withArguments(of: call) { count, values, lengths, formats in
-                unsafe PQsendQueryPrepared(
-                    raw,
-                    prepared.name(of: call.text),
-                    count,
-                    values,
-                    lengths,
-                    formats,
-                    1
-                )
-            }
-            guard sent == 1 else { return loseWithMessage() }
-            pipeline.sent(.execute)
-            next += 1
-            sentStatements = next
-            unsentBytes += call.parameters.count + 64
+        while let next = sentStatements, next < calls.count, !unit.isAnswered {
+            guard execute(calls[next]) else { return loseWithMessage() }
             // A large unit must not gather in libpq's buffer while the server cannot take more.
             if unsentBytes >= 65_536 {
                 flush()
                 if isBlocked || !isOpen { return }
+                // Nor may it keep the loop to itself while the server takes as fast as it is given.
+                sendAllowance -= 1
+                if sendAllowance == 0 { return planSend() }
             }
         }
         guard unsafe PQpipelineSync(raw) == 1 else { return loseWithMessage() }
         pipeline.sent(.sync)
         sentStatements = nil
         _ = outbox.popFirst()
+    }
+
+    /// Prepares those of a unit's statements that are not; false when the connection is broken.
+    private func prepare(_ calls: some Sequence<StatementCall>) -> Bool {
+        for call in calls where !prepared.contains(call.text) {
+            let text = call.text
+            let sent = unsafe PQsendPrepare(
+                raw,
+                prepared.name(of: text),
+                text.sql,
+                Int32(text.types.count),
+                text.types
+            )
+            guard sent == 1 else { return false }
+            prepared.insert(text)
+            pipeline.sent(.prepare(text.number))
+        }
+        return true
+    }
+
+    private func execute(_ call: StatementCall) -> Bool {
+        let sent = unsafe arguments.withArguments(of: call) { count, values, lengths, formats in
+            unsafe PQsendQueryPrepared(raw, prepared.name(of: call.text), count, values, lengths, formats, 1)
+        }
+        pipeline.sent(.execute)
+        sentStatements = (sentStatements ?? 0) + 1
+        unsentBytes += call.parameters.count + 64
+        return sent == 1
     }
 
     private func flush() {
@@ -314,9 +324,15 @@ final class Connection: SocketOwner, UnitTarget {
             return true
         case .failure:
             if let result = unsafe result { unsafe fail(unit, ServerError(result: result)) }
+        case .prepared(let number):
+            refusals[number] = nil
         case .notPrepared(let number, let isCause):
             prepared.remove(number)
-            if isCause, let result = unsafe result { unsafe fail(unit, ServerError(result: result)) }
+            if isCause, let result = unsafe result {
+                let error = unsafe ServerError(result: result)
+                refusals[number] = error
+                fail(unit, error)
+            }
         case .finished:
             if let unit = pipeline.finish() { finish(unit) }
         case .outOfStep:
@@ -355,18 +371,24 @@ final class Connection: SocketOwner, UnitTarget {
     ///
     /// The server has undone all of it, so outside an explicit transaction it can simply be sent again.
     private func needsPreparingAgain(_ unit: PipelineUnit) -> Bool {
-        guard !unit.isAnswered, case .server(let error)? = unit.failure,
+        guard !unit.isAnswered,
+            case .server(let error)? = unit.failure,
             case .statements(let calls) = unit.content
         else { return false }
         switch error.sqlState {
         case .invalidStatementName:
-            for call in calls { prepared.remove(call.text.number) }
+            // Sent behind a statement that could not be prepared: that reason is this one's too.
+            if let refusal = calls.lazy.compactMap({ self.refusals[$0.text.number] }).first {
+                unit.correct(.server(refusal))
+                return false
+            }
+            prepared.outdateAll()
         case .featureNotSupported where error.message.contains("cached plan"):
-            for call in calls { prepared.outdate(call.text) }
+            for call in calls { prepared.outdate(call.text.number) }
         default:
             return false
         }
-        return unit.repetitions < 3 && isOutsideTransaction
+        return unit.repetitions < 3 && unit.commits
     }
 
     // MARK: Scripts
@@ -475,3 +497,6 @@ final class Connection: SocketOwner, UnitTarget {
 
     private var partlySent: PipelineUnit? { sentStatements == nil ? nil : outbox.first }
 }
+
+/// Called by libpq with no actor's knowledge, so of no isolation.
+nonisolated private func ignoreNotice(_ argument: UnsafeMutableRawPointer?, _ result: OpaquePointer?) {}

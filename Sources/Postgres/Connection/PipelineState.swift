@@ -4,7 +4,7 @@
 ///
 ///     [prepare …] execute … sync
 ///
-/// and answered in that order. After a failure the server skips everything up to the next sync, so a failing
+/// (BEGIN goes before everything else, because preparing already makes a snapshot) and answered in that order. After a failure the server skips everything up to the next sync, so a failing
 /// statement fails its own unit and no other. Every prepare and execute is answered by one result and an end.
 struct PipelineState<Unit> {
     /// One message that will be answered.
@@ -32,6 +32,8 @@ struct PipelineState<Unit> {
         case result
         /// The unit will fail with this result.
         case failure
+        /// A statement is prepared now.
+        case prepared(Int)
         /// A statement was not prepared after all.
         case notPrepared(Int, isCause: Bool)
         /// The unit is complete.
@@ -76,9 +78,9 @@ struct PipelineState<Unit> {
             return .finished
         case (.sync, _), (_, .sync), (_, .end):
             return .outOfStep
-        case (.prepare, .success):
+        case (.prepare(let number), .success):
             awaitsEnd = true
-            return .nothing
+            return .prepared(number)
         case (.execute, .success):
             awaitsEnd = true
             return .result

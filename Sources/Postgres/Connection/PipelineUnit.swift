@@ -24,15 +24,15 @@ package final class PipelineUnit: @unchecked Sendable {
 
     private(set) var content: Content
     let deadline: Moment
-    /// Whether it may have been done when the connection is lost after its Sync was sent.
+    /// Whether it is a transaction of its own: done for good when its Sync has been executed, undone when it fails.
     let commits: Bool
 
     private var continuation: UnsafeContinuation<Void, Never>?
     private(set) var isAnswered = false
     private(set) var isSubmitted = false
     private(set) var failure: PostgresError?
-    /// One for each statement that has been answered; cleared when the unit goes away.
-    private var results: [OpaquePointer]
+    /// One for each statement that has been answered, nil for those nobody reads.
+    private var results: [OpaquePointer?]
     /// Where it is under way or about to be sent.
     var connection: Connection?
     /// How long it may wait for a connection.
@@ -41,6 +41,8 @@ package final class PipelineUnit: @unchecked Sendable {
     var onAnswer: ((PostgresError?) -> Void)?
     /// How many results come before those the task asked for.
     private var offset = 0
+    /// Whether the first of its statements is BEGIN.
+    var beginsTransaction: Bool { offset > 0 }
     /// How often it has been sent again because a connection's prepared statements were out of date.
     var repetitions = 0
 
@@ -52,7 +54,7 @@ package final class PipelineUnit: @unchecked Sendable {
     }
 
     deinit {
-        for index in unsafe results.indices { unsafe PQclear(results[index]) }
+        unsafe ResultGraveyard.shared.bury(results)
     }
 
     // MARK: The calling task
@@ -81,8 +83,8 @@ package final class PipelineUnit: @unchecked Sendable {
 
     /// Reads all rows of one statement.
     func rows<Output>(of index: Int, _ decoding: RowDecoding<Output>) throws(PostgresError) -> [Output] {
-        precondition(unsafe results.indices.contains(index + offset), "every statement has been answered")
-        let result = unsafe results[index + offset]
+        if case .none = decoding { return [] }
+        guard let result = unsafe result(of: index) else { return [] }
         switch decoding {
         case .none:
             return []
@@ -106,13 +108,18 @@ package final class PipelineUnit: @unchecked Sendable {
 
     /// How many rows one statement touched.
     func affectedRows(of index: Int) -> Int {
-        guard unsafe results.indices.contains(index + offset) else { return 0 }
-        return unsafe Int(String(cString: PQcmdTuples(results[index + offset]))) ?? 0
+        guard let result = unsafe result(of: index) else { return 0 }
+        return unsafe Int(String(cString: PQcmdTuples(result))) ?? 0
+    }
+
+    private func result(of index: Int) -> OpaquePointer? {
+        precondition(unsafe index + offset < results.count, "a unit without a failure has all its results")
+        return unsafe results[index + offset]
     }
 
     /// The command tag the last statement was answered with.
     var lastTag: String {
-        guard let result = unsafe results.last else { return "" }
+        guard let result = unsafe results.last ?? nil else { return "" }
         return unsafe String(cString: PQcmdStatus(result))
     }
 
@@ -140,12 +147,28 @@ package final class PipelineUnit: @unchecked Sendable {
 
     /// Takes over a result; one that nobody waits for any more is freed at once.
     func take(_ result: OpaquePointer) {
-        if isAnswered { unsafe PQclear(result) } else { unsafe results.append(result) }
+        guard !isAnswered else { return unsafe PQclear(result) }
+        if isRead(unsafe results.count) {
+            unsafe results.append(result)
+        } else {
+            unsafe PQclear(result)
+            unsafe results.append(nil)
+        }
     }
 
     /// Notes why it will fail, once its Sync has been answered; the first reason stays.
     func note(_ error: PostgresError) {
         if !isAnswered, failure == nil { failure = error }
+    }
+
+    private func isRead(_ index: Int) -> Bool {
+        guard case .statements(let calls) = content else { return false }
+        return index < calls.count && calls[index].isRead
+    }
+
+    /// Replaces the noted reason by the one behind it.
+    func correct(_ error: PostgresError) {
+        if !isAnswered { failure = error }
     }
 
     /// Forgets everything received, to be sent again.

@@ -29,8 +29,15 @@ struct PreparedStatements {
     /// Its plan no longer fits the tables.
     ///
     /// The name stays taken, so that it is prepared under another.
-    mutating func outdate(_ text: StatementText) {
-        guard contains(text) else { return }
-        versions[text.number] = -(versions[text.number] + 1)
+    mutating func outdate(_ number: Int) {
+        guard number < versions.count, versions[number] > 0 else { return }
+        versions[number] = -(versions[number] + 1)
+    }
+
+    /// The session has forgotten some, nobody knows which: all are prepared again, under other names.
+    mutating func outdateAll() {
+        for number in versions.indices where versions[number] > 0 {
+            versions[number] = -(versions[number] + 1)
+        }
     }
 }

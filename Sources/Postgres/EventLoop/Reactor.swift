@@ -22,6 +22,7 @@ final class Reactor {
     private var armed: [LoopTimer] = []
     private var earliest = Moment.never
     private var senders: [Connection] = []
+    private var sending: [Connection] = []
 
     private init() {}
 
@@ -83,7 +84,7 @@ final class Reactor {
         unsafe epoll_ctl(executor.epoll, EPOLL_CTL_ADD, executor.wakeUp, &wakeUp)
 
         while true {
-            let timeout = executor.fallAsleep() ? millisecondsToEarliest() : 0
+            let timeout = senders.isEmpty && executor.fallAsleep() ? millisecondsToEarliest() : 0
             let count = unsafe epoll_wait(executor.epoll, &events, Int32(events.count), timeout)
             now = Moment.now()
             for index in 0..<max(0, Int(count)) {
@@ -100,6 +101,7 @@ final class Reactor {
             errands.removeAll(keepingCapacity: true)
             if earliest <= now { fireTimers() }
             sendAll()
+            ResultGraveyard.shared.clear()
         }
     }
 
@@ -114,13 +116,10 @@ final class Reactor {
 
     private func sendAll() {
         guard !senders.isEmpty else { return }
-        // A connection that breaks while sending may have others send what it gives back.
-        var index = 0
-        while index < senders.count {
-            senders[index].sendGathered()
-            index += 1
-        }
-        senders.removeAll(keepingCapacity: true)
+        // Who has more to send asks again, and has his turn when the others have had theirs.
+        swap(&senders, &sending)
+        for connection in sending { connection.sendGathered() }
+        sending.removeAll(keepingCapacity: true)
     }
 
     /// Rounded up, so that the loop does not turn idly just before a deadline.

@@ -6,7 +6,8 @@
 ///       ↑          │          │ ↘ leased → ready
 ///       └──────────┴──────────┘ (lost, closed, retired)
 ///
-/// Units share ready connections: an idle one first, then a new one, then the least busy. A lease needs an idle
+/// A unit goes to an idle connection, or waits for a new one or one that becomes idle, so that it is not held up
+/// by a slow one; only when the pool cannot grow does it share the least busy. A lease needs an idle
 /// connection for itself, and never takes the last one of several. While the server is away (the last attempt
 /// failed and no connection is left) everybody is refused at once; one attempt at a time goes on behind.
 struct PoolState<Unit, Lease> {
@@ -100,8 +101,6 @@ struct PoolState<Unit, Lease> {
     /// `assigned` is to be sent there; `waits` comes back as a chore.
     mutating func place(_ unit: Unit, now: Moment) -> Placement {
         if let slot = bestSlot(now) {
-            let isBusy = slots[slot].load > 0
-            if isBusy { grow() }
             assign(slot)
             return .assigned(slot)
         }
@@ -167,7 +166,7 @@ struct PoolState<Unit, Lease> {
         let longest = min(doubled, limits.maximumBackoff)
         nextAttempt = now + longest * (0.5 + 0.5 * spread)
         failures += 1
-        if open == 0 { reason = why }
+        if open == 0 { reason = why } else { serve(now) }
     }
 
     /// A connection is gone.
@@ -241,7 +240,8 @@ struct PoolState<Unit, Lease> {
     /// The connection a unit goes to: the least busy, and among equals the one heard from last.
     private mutating func bestSlot(_ now: Moment) -> Int? {
         var best: Int?
-        for slot in slots.indices where isUsable(slot) && slots[slot].load < limits.depth {
+        let depth = canGrow ? 1 : limits.depth
+        for slot in slots.indices where isUsable(slot) && slots[slot].load < depth {
             guard isFresh(slot, now) else { continue }
             guard let current = best else {
                 best = slot
@@ -330,9 +330,10 @@ struct PoolState<Unit, Lease> {
 
     /// One more connection, when one is allowed; one at a time, so that a restarted server is not stormed.
     private mutating func grow() {
-        guard nextAttempt == .never, open < limits.connections else { return }
-        connect()
+        if canGrow { connect() }
     }
+
+    private var canGrow: Bool { nextAttempt == .never && open < limits.connections && !isShutDown }
 
     private mutating func connect() {
         guard !isConnecting, !isShutDown else { return }

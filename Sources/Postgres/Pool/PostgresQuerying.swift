@@ -14,7 +14,7 @@ extension PostgresQuerying {
         _ statement: BoundStatement<Output>,
         deadline: Duration? = nil
     ) async throws(PostgresError) -> [Output] {
-        try await perform([statement.call], deadline: deadline).rows(of: 0, statement.decoding)
+        try await perform([statement.readCall], deadline: deadline).rows(of: 0, statement.decoding)
     }
 
     /// Sends one statement and returns how many rows it touched.
@@ -29,12 +29,13 @@ extension PostgresQuerying {
     }
 
     /// Sends several statements, one after the other in one implicit transaction, in one round trip.
+    @discardableResult
     package func pipeline<each Output>(
         _ statements: repeat BoundStatement<each Output>,
         deadline: Duration? = nil
     ) async throws(PostgresError) -> (repeat [each Output]) {
         var calls: [StatementCall] = []
-        repeat calls.append((each statements).call)
+        repeat calls.append((each statements).readCall)
         let unit = try await perform(calls, deadline: deadline)
         var index = 0
         func rows<Row>(_ statement: BoundStatement<Row>) throws(PostgresError) -> [Row] {
@@ -45,12 +46,13 @@ extension PostgresQuerying {
     }
 
     /// Sends any number of statements with the same kind of row as one unit; the rows of each, in order.
+    @discardableResult
     package func batch<Output>(
         _ statements: [BoundStatement<Output>],
         deadline: Duration? = nil
     ) async throws(PostgresError) -> [[Output]] {
         guard !statements.isEmpty else { return [] }
-        let unit = try await perform(statements.map(\.call), deadline: deadline)
+        let unit = try await perform(statements.map(\.readCall), deadline: deadline)
         var answers: [[Output]] = []
         answers.reserveCapacity(statements.count)
         for (index, statement) in statements.enumerated() {

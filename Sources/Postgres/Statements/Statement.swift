@@ -48,6 +48,13 @@ package struct Statement<each Input: PostgresEncodable & Sendable, Output: Senda
 package struct BoundStatement<Output: Sendable>: Sendable {
     let call: StatementCall
     let decoding: RowDecoding<Output>
+
+    /// The call for a caller who reads the rows and nothing else.
+    var readCall: StatementCall {
+        var call = call
+        if case .none = decoding { call.isRead = false }
+        return call
+    }
 }
 
 /// How many rows a statement inserted, updated, deleted or returned.

@@ -46,4 +46,6 @@ package struct StatementCall: Sendable {
     let text: StatementText
     /// As `ParameterWriter` lays them out.
     let parameters: [UInt8]
+    /// Whether anybody will look at the result.
+    var isRead = true
 }

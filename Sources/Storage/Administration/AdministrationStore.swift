@@ -15,8 +15,11 @@ package struct AdministrationStore: Sendable {
 
     /// A credential to store: its id and the SHA-256 of its secret.
     package struct Credential: Sendable {
+        /// The identity.
         package let id: UUID
+        /// The name that people read.
         package let name: String
+        /// The SHA-256 of the secret, 32 bytes.
         package let secretHash: [UInt8]
 
         package init(id: UUID, name: String, secretHash: [UInt8]) {
@@ -35,10 +38,15 @@ package struct AdministrationStore: Sendable {
 
     /// A workspace to make.
     package struct NewWorkspace: Sendable {
+        /// The identity.
         package let id: Workspace.ID
+        /// The unique name in paths.
         package let slug: String
+        /// The name that people read.
         package let name: String
+        /// The `iss` of its tokens.
         package let issuer: String
+        /// What it signs with.
         package let algorithm: SigningAlgorithm
 
         package init(

@@ -14,6 +14,7 @@ package struct AuditEntry: Hashable, Sendable {
     package let before: String?
     /// JSON of what it became.
     package let after: String?
+    /// The request that caused it.
     package let requestID: String?
 
     package init(

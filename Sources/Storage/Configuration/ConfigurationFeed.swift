@@ -2,6 +2,7 @@ package import Domain
 package import FoundationEssentials
 package import Logging
 package import Postgres
+import Metrics
 import ServiceLifecycle
 import Synchronization
 
@@ -13,9 +14,13 @@ import Synchronization
 package final class ConfigurationFeed<Entry: Sendable>: Service {
     /// Who the node is, for those who ask which nodes have a change.
     package struct Node: Sendable {
+        /// The identity.
         package let id: UUID
+        /// Which program it is.
         package let service: String
+        /// The machine it runs on.
         package let host: String
+        /// When it started.
         package let startedAt: Date
 
         package init(id: UUID, service: String, host: String, startedAt: Date) {
@@ -34,6 +39,10 @@ package final class ConfigurationFeed<Entry: Sendable>: Service {
     private let view = Mutex(ConfigurationView<Entry>())
     private let wakeUps = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     private let resyncRequested = Mutex(true)
+    private let reads = Counter(label: "change_feed_reads_total")
+    private let failures = Counter(label: "change_feed_failures_total")
+    private let loads = Counter(label: "change_feed_workspaces_loaded_total")
+    private let confirmed = Gauge(label: "change_feed_confirmed_timestamp_seconds")
 
     /// Longest pause between two reads, before jitter of a fifth either way.
     private let interval: Duration = .seconds(1)
@@ -103,13 +112,9 @@ package final class ConfigurationFeed<Entry: Sendable>: Service {
                 return requested
             }
             let isDue = reconciledAt.map { started - $0 > reconciliation } ?? true
+            reads.increment()
             do {
-                if resync || isDue || cursor == nil {
-                    cursor = try await reconcile(startedAt: started)
-                    reconciledAt = started
-                } else if let from = cursor {
-                    cursor = try await catchUp(from: from, startedAt: started)
-                }
+                // Before anything is acknowledged: the epochs of a node that is not on the list are refused.
                 if reportedAt.map({ started - $0 > .seconds(2) }) ?? true {
                     try await changes.report(
                         node: node.id,
@@ -119,10 +124,19 @@ package final class ConfigurationFeed<Entry: Sendable>: Service {
                     )
                     reportedAt = started
                 }
+                if resync || isDue || cursor == nil {
+                    cursor = try await reconcile(startedAt: started)
+                    reconciledAt = started
+                } else if let from = cursor {
+                    cursor = try await catchUp(from: from, startedAt: started)
+                }
             } catch is CancellationError {
                 return
             } catch {
+                failures.increment()
                 if resync { resyncRequested.withLock { $0 = true } }
+                // Perhaps it was taken off the list for its silence.
+                reportedAt = nil
                 logger.warning("Configuration could not be read", metadata: ["error": "\(error)"])
             }
             if Task.isCancelled { return }
@@ -144,7 +158,7 @@ package final class ConfigurationFeed<Entry: Sendable>: Service {
             }
         }
         try await load(epochs.filter { current[$0.key]?.snapshot.epoch != $0.value }.map(\.key))
-        view.withLock { $0.confirm(at: started) }
+        confirm(at: started)
         try await changes.acknowledge(current.epochs, node: node.id)
         return cursor
     }
@@ -157,7 +171,7 @@ package final class ConfigurationFeed<Entry: Sendable>: Service {
         let known = current
         let changed = batch.epochs.filter { (known[$0.key]?.snapshot.epoch ?? -1) < $0.value }.map(\.key)
         try await load(changed)
-        view.withLock { $0.confirm(at: started) }
+        confirm(at: started)
         if !changed.isEmpty {
             let applied = current.epochs.filter { changed.contains($0.key) }
             try await changes.acknowledge(applied, node: node.id)
@@ -165,7 +179,13 @@ package final class ConfigurationFeed<Entry: Sendable>: Service {
         return batch.cursor
     }
 
+    private func confirm(at started: ContinuousClock.Instant) {
+        view.withLock { $0.confirm(at: started) }
+        confirmed.record(Date().timeIntervalSince1970)
+    }
+
     private func load(_ ids: [Workspace.ID]) async throws {
+        loads.increment(by: ids.count)
         try await withThrowingTaskGroup(of: (Workspace.ID, WorkspaceSnapshot?).self) { group in
             var waiting = ids[...]
             for id in waiting.prefix(8) { group.addTask { (id, try await self.configuration.load(id)) } }

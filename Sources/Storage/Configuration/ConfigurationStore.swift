@@ -52,6 +52,8 @@ package struct ConfigurationStore: Sendable {
 
 /// A workspace and an epoch of it.
 package struct WorkspaceEpoch: Hashable, Sendable {
+    /// The workspace it is in.
     package let workspaceID: Workspace.ID
+    /// The epoch.
     package let epoch: Int
 }

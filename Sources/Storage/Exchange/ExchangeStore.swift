@@ -13,19 +13,29 @@ package struct ExchangeStore: Sendable {
     /// One attempt: reads the standing and, when everything else allowed it, records the session under the same
     /// conditions, in one statement.
     package struct Attempt: Sendable {
+        /// The workspace it is in.
         package let workspaceID: Workspace.ID
+        /// The session to exchange.
         package let sourceSessionID: Session.ID
+        /// The user.
         package let userID: User.ID
+        /// The app the user token was issued to.
         package let sourceAppID: ConnectedApp.ID
         /// None when the request names no app: then nothing is recorded.
         package let target: ConnectedApp?
         /// Whether every rule that needs no database allows the exchange.
         package let isWorthRecording: Bool
+        /// The key the caller showed.
         package let apiKeyID: APIKey.ID
+        /// The id of the session to record.
         package let newSessionID: Session.ID
+        /// The address it came from.
         package let address: String?
+        /// What the caller says it is.
         package let userAgent: String?
+        /// The workspace's limit; none means that nothing is counted.
         package let exchangesPerMinute: Int?
+        /// The instant everything is judged at.
         package let now: Date
 
         package init(
@@ -59,6 +69,7 @@ package struct ExchangeStore: Sendable {
 
     /// What an attempt found and did.
     package struct Outcome: Hashable, Sendable {
+        /// What was found.
         package let standing: ExchangeFacts.Standing
         /// When the recorded session ends; none when nothing was recorded.
         package let recordedUntil: Date?
@@ -89,16 +100,15 @@ package struct ExchangeStore: Sendable {
             attempt.userAgent,
             attempt.exchangesPerMinute
         )
-        let rows: [Outcome]
-        if attempt.exchangesPerMinute == nil {
-            (_, rows) = try await pool.pipeline(enter, record)
-        } else {
-            let count = RateStatements.count.bind(
-                attempt.workspaceID.raw,
-                "exchange",
-                attempt.now.startOfWindow(seconds: 60)
-            )
-            (_, _, rows) = try await pool.pipeline(enter, count, record)
+        let count = RateStatements.count.bind(
+            attempt.workspaceID.raw, "exchange", attempt.now.startOfWindow(seconds: 60)
+        )
+        let rows = try await SessionPartitions.recording(over: pool, at: attempt.now) { () throws(PostgresError) in
+            if attempt.exchangesPerMinute == nil {
+                try await pool.pipeline(enter, record).1
+            } else {
+                try await pool.pipeline(enter, count, record).2
+            }
         }
         return rows.first ?? .nothing
     }

@@ -12,11 +12,15 @@ package struct KeyStore: Sendable {
 
     /// A workspace that is due, with what the worker needs to know to make it a key.
     package struct Due: Hashable, Sendable {
+        /// The workspace it is in.
         package let workspaceID: Workspace.ID
+        /// What it signs with.
         package let algorithm: SigningAlgorithm
+        /// The modulus length of its RSA keys.
         package let rsaBits: Int
         /// Whether it has a key that signs, or will.
         package let hasKey: Bool
+        /// Whether it has the secret behind cookies and CSRF tokens.
         package let hasBrowserSecret: Bool
     }
 
@@ -31,6 +35,8 @@ package struct KeyStore: Sendable {
                 Tenant.enter.bind(id.text),
                 KeyStatements.needs.bind(id.raw)
             )
+            // Gone, and in the way of the others for as long as it is due.
+            if rows.isEmpty { _ = try await pool.query(KeyStatements.retire.bind(id.raw)) }
             found.append(contentsOf: rows)
         }
         return found
@@ -116,6 +122,7 @@ enum KeyStatements {
         """
         SELECT min(next_at)
         FROM key_schedule
+        WHERE next_at < 'infinity'
         """
     ) { row throws(RowDecodingError) in try row.next(Date?.self) }
 
@@ -169,6 +176,14 @@ enum KeyStatements {
         """
         UPDATE key_schedule
         SET next_at = now() + make_interval(secs => $2::bigint)
+        WHERE workspace_id = $1
+        """
+    )
+
+    static let retire = Statement<UUID, Void>(
+        """
+        UPDATE key_schedule
+        SET next_at = 'infinity'
         WHERE workspace_id = $1
         """
     )

@@ -5,8 +5,11 @@ package import Postgres
 package struct Migrator: Sendable {
     /// One file of `sql/migrations`: `NNNN_subject.sql`.
     package struct Migration: Hashable, Sendable {
+        /// The number it begins with.
         package let version: Int
+        /// The name that people read.
         package let name: String
+        /// The SQL.
         package let script: String
     }
 
@@ -23,6 +26,7 @@ package struct Migrator: Sendable {
         /// A new migration's number is below one that is applied.
         case outOfOrder(String)
 
+        /// What is wrong, for the operator.
         package var description: String {
             switch self {
             case .nothingFound(let folder): "there are no migrations in \(folder)"

@@ -12,12 +12,17 @@ package struct SignInStore: Sendable {
 
     /// A session to begin.
     package struct Beginning: Sendable {
+        /// The session.
         package let sessionID: Session.ID
+        /// The app that asks, if one is named.
         package let app: ConnectedApp?
         /// SHA-256 of the cookie's token, 32 bytes.
         package let cookieHash: [UInt8]
+        /// How the user proved who they are (RFC 8176).
         package let methods: [String]
+        /// The address it came from.
         package let address: String?
+        /// What the caller says it is.
         package let userAgent: String?
         /// Seconds until the session's absolute end.
         package let lifetime: Int
@@ -25,6 +30,7 @@ package struct SignInStore: Sendable {
         package let idleTimeout: Int
         /// Whether the browser keeps the cookie when it closes.
         package let remembers: Bool
+        /// The instant everything is judged at.
         package let now: Date
 
         package init(
@@ -54,10 +60,15 @@ package struct SignInStore: Sendable {
 
     /// Someone who wants to sign up.
     package struct Newcomer: Sendable {
+        /// The identity.
         package let id: User.ID
+        /// The address.
         package let email: EmailAddress
+        /// The name that people read.
         package let name: String
+        /// The URL of a picture.
         package let image: String?
+        /// The password's hash in better-auth's format.
         package let passwordHash: String
 
         package init(id: User.ID, email: EmailAddress, name: String, image: String?, passwordHash: String) {
@@ -106,12 +117,10 @@ package struct SignInStore: Sendable {
             beginning.now
         )
         do throws(PostgresError) {
-            let (_, users, _) = try await pool.pipeline(
-                Tenant.enter.bind(workspaceID.text),
-                add,
-                begin(beginning, of: newcomer.id, admits: false, in: workspaceID)
-            )
-            return users.first
+            let begin = begin(beginning, of: newcomer.id, admits: false, in: workspaceID)
+            return try await SessionPartitions.recording(over: pool, at: beginning.now) { () throws(PostgresError) in
+                try await pool.pipeline(Tenant.enter.bind(workspaceID.text), add, begin).1
+            }.first
         } catch {
             guard case .server(let refusal) = error, refusal.constraint == "users_email" else { throw error }
             return nil
@@ -135,10 +144,10 @@ package struct SignInStore: Sendable {
         in workspaceID: Workspace.ID
     ) async throws(PostgresError) -> Begun {
         let admits = beginning.app?.signupPolicy.admitsOnFirstAccess ?? false
-        let (_, rows) = try await pool.pipeline(
-            Tenant.enter.bind(workspaceID.text),
-            begin(beginning, of: userID, admits: admits, in: workspaceID)
-        )
+        let begin = begin(beginning, of: userID, admits: admits, in: workspaceID)
+        let rows = try await SessionPartitions.recording(over: pool, at: beginning.now) { () throws(PostgresError) in
+            try await pool.pipeline(Tenant.enter.bind(workspaceID.text), begin).1
+        }
         return rows.first ?? Begun(membership: nil, isRecorded: false)
     }
 
@@ -166,10 +175,15 @@ package struct SignInStore: Sendable {
 
     /// A session that a cookie names, with the hash to compare the cookie with.
     package struct CookieSession: Hashable, Sendable {
+        /// The session and the standing of its user.
         package let facts: AccessFacts
+        /// Its user.
         package let user: User
+        /// The SHA-256 of the cookie's token, 32 bytes.
         package let cookieHash: [UInt8]
+        /// The address it came from.
         package let address: String?
+        /// What the caller says it is.
         package let userAgent: String?
     }
 

@@ -12,8 +12,11 @@ package struct SessionStore: Sendable {
 
     /// What opens a session: the ids that an access or refresh token carries.
     package struct Key: Hashable, Sendable {
+        /// The workspace it is in.
         package let workspaceID: Workspace.ID
+        /// The session.
         package let sessionID: Session.ID
+        /// The user.
         package let userID: User.ID
         /// The app the token was issued to.
         package let appID: ConnectedApp.ID
@@ -151,8 +154,10 @@ package struct SessionStore: Sendable {
 
 /// A session as its user sees it in a list.
 package struct ListedSession: Hashable, Sendable {
+    /// The session.
     package let session: Session
     /// The address it was made from.
     package let address: String?
+    /// What the caller says it is.
     package let userAgent: String?
 }

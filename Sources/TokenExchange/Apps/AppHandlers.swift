@@ -12,12 +12,14 @@ struct AppHandlers: Sendable {
 
     /// `GET …/.well-known/jwks.json`: the workspace's public keys (RFC 7517), with an ETag.
     func keys(_ request: Request, _ context: ServiceContext) throws -> Response {
-        try Self.keys(AppScope(request, context, parts).served, request, at: parts.now())
+        try Self.keys(
+            AppScope(request, context, parts, within: Self.maximumAge).served, request, at: parts.now()
+        )
     }
 
     /// `GET /.well-known/jwks.json` of a workspace.
     func workspaceKeys(_ request: Request, _ context: ServiceContext) throws -> Response {
-        let served = try WorkspaceScope.find(request, context, parts, in: try parts.freshView())
+        let served = try WorkspaceScope.find(request, context, parts, in: try parts.freshView(within: Self.maximumAge))
         return try Self.keys(served, request, at: parts.now())
     }
 
@@ -60,6 +62,9 @@ struct AppHandlers: Sendable {
             json.endObject()
         }
     }
+
+    /// How long relying parties may keep the keys; with the database away we do the same.
+    private static let maximumAge: Duration = .seconds(600)
 
     private static let cacheable: HTTPFields = [
         .cacheControl: "public, max-age=600", .accessControlAllowOrigin: "*",

@@ -11,6 +11,11 @@ import Tokens
 /// Parse, authenticate, know, decide, record and mint, answer.
 struct ExchangeHandler: Sendable {
     let parts: ServiceParts
+    private let meters = ExchangeMeters()
+
+    init(parts: ServiceParts) {
+        self.parts = parts
+    }
 
     func handle(_ request: Request, _ context: ServiceContext) async throws -> Response {
         let call = try await ExchangeCall(request, context)
@@ -78,6 +83,7 @@ struct ExchangeHandler: Sendable {
         var facts = caller.facts
         facts.standing = outcome.standing
         let decision = ExchangePolicy.decide(facts)
+        meters.count(decision.failedRule)
         guard let refusal = decision.refusal else { return }
         logger.debug("Exchange refused.", metadata: ["rule": "\(decision.failedRule?.rawValue ?? "")"])
         throw ExchangeAnswer(refusal: refusal, failedRule: decision.failedRule)

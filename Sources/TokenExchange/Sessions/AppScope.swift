@@ -14,15 +14,22 @@ struct AppScope: Sendable {
     var workspace: Workspace { served.snapshot.workspace }
 
     /// Finds the app of `{app}`: a client id or generated id anywhere, a chosen id where the workspace is known.
-    init(_ request: Request, _ context: ServiceContext, _ parts: ServiceParts) throws {
-        let view = try parts.freshView()
+    init(
+        _ request: Request,
+        _ context: ServiceContext,
+        _ parts: ServiceParts,
+        within patience: Duration = ServiceParts.View.freshness
+    ) throws {
+        let view = try parts.freshView(within: patience)
         let name = context.parameters.get("app") ?? ""
-        let known = try? WorkspaceScope.find(request, context, parts, in: view)
         let holder: ServiceParts.View.Served?
-        if let known, context.parameters.get("workspace") != nil || known.snapshot.app(named: name) != nil {
-            holder = known
+        if context.parameters.get("workspace") != nil {
+            holder = try WorkspaceScope.find(request, context, parts, in: view)
+        } else if let global = view.workspace(ofApp: name) {
+            holder = global
         } else {
-            holder = view.workspace(ofApp: name)
+            // Without a workspace of its own or by default, a chosen id names nothing; it is not found below.
+            holder = try? WorkspaceScope.find(request, context, parts, in: view)
         }
         guard let served = holder, served.snapshot.workspace.status == .active,
             let app = served.snapshot.app(named: name), app.status == .active

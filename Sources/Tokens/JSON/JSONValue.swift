@@ -2,14 +2,19 @@
 ///
 /// It has no `==` on purpose: Swift compares strings by canonical equivalence, and JSON names are bytes.
 package enum JSONValue: Sendable {
+    /// `null`.
     case null
+    /// `true` or `false`.
     case bool(Bool)
     /// A number written without fraction or exponent, within ±2^53.
     case integer(Int64)
     /// Any other number; always finite.
     case number(Double)
+    /// Text, unescaped.
     case string(String)
+    /// Values in order.
     case array([JSONValue])
+    /// Names with values.
     case object(JSONObject)
 
     /// The text of a string, nil for anything else.

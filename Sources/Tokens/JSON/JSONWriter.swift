@@ -6,22 +6,27 @@ package struct JSONWriter {
     package private(set) var bytes: [UInt8] = []
     private var needsComma = false
 
+    /// Begins with nothing written and room for `capacity` bytes.
     package init(reserving capacity: Int = 0) {
         bytes.reserveCapacity(capacity)
     }
 
+    /// Opens an object; names and values follow.
     package mutating func beginObject() {
         open(UInt8(ascii: "{"))
     }
 
+    /// Closes the innermost object.
     package mutating func endObject() {
         close(UInt8(ascii: "}"))
     }
 
+    /// Opens an array; values follow.
     package mutating func beginArray() {
         open(UInt8(ascii: "["))
     }
 
+    /// Closes the innermost array.
     package mutating func endArray() {
         close(UInt8(ascii: "]"))
     }
@@ -52,11 +57,13 @@ package struct JSONWriter {
         bytes.append(contentsOf: String(value).utf8)
     }
 
+    /// Writes `true` or `false`.
     package mutating func bool(_ value: Bool) {
         separate()
         bytes.append(contentsOf: value ? "true".utf8 : "false".utf8)
     }
 
+    /// Writes `null`.
     package mutating func null() {
         separate()
         bytes.append(contentsOf: "null".utf8)

@@ -5,11 +5,12 @@
 package enum StrictJSON {
     /// How much a text may hold.
     package struct Limits: Sendable {
-        /// Nested arrays and objects, counted from 1 for the outermost.
+        /// Nested arrays and objects, counted from 1 for the outermost; each takes stack, so keep it below 500.
         package var depth: Int
         /// Members of one object.
         package var members: Int
 
+        /// Allows what a token needs, unless told otherwise.
         package init(depth: Int = 16, members: Int = 64) {
             self.depth = depth
             self.members = members

@@ -9,6 +9,16 @@ enum DER {
         return element(0x30, rsaEncryption + element(0x03, [0] + key))
     }
 
+    /// Whether the bytes are one SEQUENCE, from the first to the last.
+    static func isOneSequence(_ bytes: [UInt8]) -> Bool {
+        guard bytes.count > 4, bytes[0] == 0x30 else { return false }
+        switch bytes[1] {
+        case 0x81: return bytes.count - 3 == Int(bytes[2])
+        case 0x82: return bytes.count - 4 == Int(bytes[2]) << 8 | Int(bytes[3])
+        default: return bytes.count - 2 == Int(bytes[1])
+        }
+    }
+
     private static func unsigned(_ number: [UInt8]) -> [UInt8] {
         let digits = Array(number.drop { $0 == 0 })
         let needsZero = (digits.first ?? 0x80) >= 0x80

@@ -27,8 +27,10 @@ extension VerificationKey {
         switch algorithm {
         case .rs256:
             guard equalBytes(type, "RSA") else { throw .wrongType }
-            let spki = DER.rsaPublicKey(modulus: try jwk.octets("n"), exponent: try jwk.octets("e"))
-            key = .rsa(try RSAPublicKey(spki: spki))
+            let (modulus, exponent) = (try jwk.octets("n"), try jwk.octets("e"))
+            // RFC 7518 section 2: an unsigned integer has no leading zero.
+            guard modulus[0] != 0, exponent[0] != 0 else { throw .malformed }
+            key = .rsa(try RSAPublicKey(spki: DER.rsaPublicKey(modulus: modulus, exponent: exponent)))
         case .es256:
             guard equalBytes(type, "EC"), jwk.curve("P-256") else { throw .wrongType }
             key = .p256(try P256PublicKey(x: try jwk.octets("x"), y: try jwk.octets("y")))

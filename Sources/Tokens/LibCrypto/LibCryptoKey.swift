@@ -20,26 +20,37 @@ import CLibCrypto
 
     /// Parses an RSA key (not RSA-PSS): PKCS#8 `PrivateKeyInfo` in DER (RFC 5208) and not a byte more.
     convenience init?(pkcs8: [UInt8]) {
-        self.init(decoding: pkcs8, as: "PrivateKeyInfo")
+        self.init(decoding: pkcs8, as: "PrivateKeyInfo", selection: selection_of_key_pair)
     }
 
     /// Parses an RSA key (not RSA-PSS): `SubjectPublicKeyInfo` in DER (RFC 5280 section 4.1) and not a byte more.
     convenience init?(spki: [UInt8]) {
-        self.init(decoding: spki, as: "SubjectPublicKeyInfo")
+        self.init(decoding: spki, as: "SubjectPublicKeyInfo", selection: selection_of_public_key)
     }
 
     /// Naming structure and type spares libcrypto trying every decoder it has: 0.13 ms instead of 0.4 ms.
-    private convenience init?(decoding der: [UInt8], as structure: String) {
+    private convenience init?(decoding der: [UInt8], as structure: String, selection: Int32) {
+        // The decoder reads ahead, so that it cannot be asked where the key ended.
+        guard DER.isOneSequence(der) else { return nil }
         var key: OpaquePointer?
-        let isWhole = unsafe withUnsafeMutablePointer(to: &key) { slot in
+        let isDecoded = unsafe withUnsafeMutablePointer(to: &key) { slot in
             unsafe der.withUnsafeBufferPointer { buffer in
                 // The decoder keeps `slot` and reads from the buffer until it is freed; both outlive it. It reads
-                // no more than `rest` bytes.
-                let decoder = unsafe OSSL_DECODER_CTX_new_for_pkey(slot, "DER", structure, "RSA", 0, nil, nil)
+                // no more than `rest` bytes. Without `selection` it would take a public key for a private one.
+                let decoder = unsafe OSSL_DECODER_CTX_new_for_pkey(
+                    slot,
+                    "DER",
+                    structure,
+                    "RSA",
+                    selection,
+                    nil,
+                    nil
+                )
+                guard let decoder = unsafe decoder else { return false }
                 defer { unsafe OSSL_DECODER_CTX_free(decoder) }
                 var cursor = buffer.baseAddress
                 var rest = buffer.count
-                return unsafe OSSL_DECODER_from_data(decoder, &cursor, &rest) == 1 && rest == 0
+                return unsafe OSSL_DECODER_from_data(decoder, &cursor, &rest) == 1
             }
         }
         guard let key = unsafe key else {
@@ -47,7 +58,7 @@ import CLibCrypto
             return nil
         }
         unsafe self.init(adopting: key)
-        guard isWhole else { return nil }
+        guard isDecoded else { return nil }
     }
 
     /// Makes an RSA key pair with public exponent 65537, libcrypto's default.

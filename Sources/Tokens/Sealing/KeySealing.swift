@@ -1,5 +1,4 @@
 import Crypto
-import FoundationEssentials
 
 /// Keeps private keys and secrets sealed at rest, each bound to the place it belongs to.
 ///
@@ -9,6 +8,7 @@ import FoundationEssentials
 package struct KeySealing: Sendable {
     private let masterKeys: MasterKeys
 
+    /// Seals and opens with these keys.
     package init(masterKeys: MasterKeys) {
         self.masterKeys = masterKeys
     }
@@ -20,15 +20,15 @@ package struct KeySealing: Sendable {
     ///
     /// Adds 90 bytes and the length of the master key's id.
     package func seal(_ secret: [UInt8], for place: SealedPlace) throws(SealingRefusal) -> [UInt8] {
-        let dataKey = SymmetricKey(size: .bits256)
-        let data = try encrypt(secret, with: dataKey, bound: place.dataBinding)
+        let dataKey = SecureRandom.bytes(32)
+        let data = try AESGCM.encrypt(secret, with: SymmetricKey(data: dataKey), bound: place.dataBinding)
         return try wrap(dataKey, data, for: place).bytes
     }
 
     /// The secret, if it was sealed for exactly this place under a master key that we have.
     package func open(_ sealed: [UInt8], for place: SealedPlace) throws(SealingRefusal) -> [UInt8] {
         let sealed = try SealedSecret(parsing: sealed)
-        return try decrypt(sealed.data, with: try unwrap(sealed, for: place), bound: place.dataBinding)
+        return try open(sealed, with: unwrap(sealed, for: place), for: place)
     }
 
     /// The same secret under the first master key; unchanged if it is already.
@@ -37,7 +37,7 @@ package struct KeySealing: Sendable {
     package func rewrap(_ sealed: [UInt8], for place: SealedPlace) throws(SealingRefusal) -> [UInt8] {
         let old = try SealedSecret(parsing: sealed)
         let dataKey = try unwrap(old, for: place)
-        _ = try decrypt(old.data, with: dataKey, bound: place.dataBinding)
+        _ = try open(old, with: dataKey, for: place)
         if equalBytes(old.kekID, masterKeys.first.id) { return sealed }
         return try wrap(dataKey, old.data, for: place).bytes
     }
@@ -47,53 +47,31 @@ package struct KeySealing: Sendable {
         try SealedSecret(parsing: sealed).kekID
     }
 
+    private func open(
+        _ sealed: SealedSecret,
+        with dataKey: [UInt8],
+        for place: SealedPlace
+    ) throws(SealingRefusal) -> [UInt8] {
+        try AESGCM.decrypt(sealed.data, with: SymmetricKey(data: dataKey), bound: place.dataBinding)
+    }
+
     private func wrap(
-        _ dataKey: SymmetricKey,
+        _ dataKey: [UInt8],
         _ data: [UInt8],
         for place: SealedPlace
     ) throws(SealingRefusal) -> SealedSecret {
         let master = masterKeys.first
-        let wrap = try encrypt(dataKey.octets, with: master.key, bound: place.wrapBinding(kekID: master.id))
+        let binding = place.wrapBinding(kekID: master.id)
+        let wrap = try AESGCM.encrypt(dataKey, with: master.key, bound: binding)
         return SealedSecret(kekID: master.id, wrap: wrap, data: data)
     }
 
     private func unwrap(
         _ sealed: SealedSecret,
         for place: SealedPlace
-    ) throws(SealingRefusal) -> SymmetricKey {
+    ) throws(SealingRefusal) -> [UInt8] {
         guard let master = masterKeys.key(sealed.kekID) else { throw .unknownMasterKey(id: sealed.kekID) }
-        return SymmetricKey(
-            data: try decrypt(sealed.wrap, with: master, bound: place.wrapBinding(kekID: sealed.kekID))
-        )
-    }
-
-    private func encrypt(
-        _ plain: [UInt8],
-        with key: SymmetricKey,
-        bound: [UInt8]
-    ) throws(SealingRefusal) -> [UInt8] {
-        do {
-            guard let box = try AES.GCM.seal(plain, using: key, authenticating: bound).combined else {
-                throw SealingRefusal.notSealed
-            }
-            return Array(box)
-        } catch {
-            throw .notSealed
-        }
-    }
-
-    private func decrypt(
-        _ combined: [UInt8],
-        with key: SymmetricKey,
-        bound: [UInt8]
-    ) throws(SealingRefusal) -> [UInt8] {
-        do {
-            return Array(
-                try AES.GCM.open(AES.GCM.SealedBox(combined: combined), using: key, authenticating: bound)
-            )
-        } catch {
-            throw .notAuthentic
-        }
+        return try AESGCM.decrypt(sealed.wrap, with: master, bound: place.wrapBinding(kekID: sealed.kekID))
     }
 }
 
@@ -108,6 +86,7 @@ package enum SealingRefusal: Error, Equatable, Sendable, CustomStringConvertible
     /// The library could not encrypt.
     case notSealed
 
+    /// What is wrong, without the secret.
     package var description: String {
         switch self {
         case .malformed: "the sealed secret is malformed"

@@ -17,7 +17,7 @@ package struct MasterKeys: Sendable {
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { throw .noColon(line: number) }
             let id = String(decoding: line[..<colon], as: UTF8.self)
             guard isIdentifier(id) else { throw .badID(line: number) }
-            guard !keys.contains(where: { $0.id == id }) else { throw .repeatedID(line: number) }
+            guard !keys.contains(where: { equalBytes($0.id, id) }) else { throw .repeatedID(line: number) }
             guard let bytes = Base64.decode(line[(colon + 1)...]), bytes.count == 32 else {
                 throw .badKey(line: number)
             }
@@ -55,6 +55,7 @@ package enum MasterKeysRefusal: Error, Equatable, Sendable, CustomStringConverti
     /// The key is not base64 of 32 bytes.
     case badKey(line: Int)
 
+    /// What is wrong and in which line, without what is in it.
     package var description: String {
         switch self {
         case .empty: "there is no master key: expected lines of the form id:base64 of 32 bytes"

@@ -1,6 +1,3 @@
-import Crypto
-import CryptoExtras
-
 /// A password's hash in better-auth's format, so that its users can be brought along.
 ///
 /// `<32 hexadecimal digits of salt>:<128 of key>`; scrypt (RFC 7914) with N = 16384, r = 16, p = 1 over the
@@ -57,14 +54,6 @@ package struct PasswordHash: Sendable {
 
     private static func derive(_ password: String, salt: [UInt8]) -> [UInt8]? {
         guard let password = compatibilityComposed(password) else { return nil }
-        // Fails only for want of memory.
-        return try? KDF.Scrypt.deriveKey(
-            from: password,
-            salt: salt,
-            outputByteCount: 64,
-            rounds: 16384,
-            blockSize: 16,
-            parallelism: 1
-        ).octets
+        return scrypt(password, salt: salt, rounds: 16384, blockSize: 16, count: 64)
     }
 }

@@ -1,5 +1,4 @@
 import Crypto
-import CryptoExtras
 
 /// A P-256 private key that signs with ECDSA and SHA-256 (RFC 7518 section 3.4).
 struct P256PrivateKey: Sendable {
@@ -14,7 +13,7 @@ struct P256PrivateKey: Sendable {
     }
 
     var publicKey: P256PublicKey { P256PublicKey(key: key.publicKey) }
-    var pkcs8: [UInt8] { Array(key.pkcs8DERRepresentation) }
+    var pkcs8: [UInt8] { Array(key.derRepresentation) }
 
     /// R and S, 32 bytes each.
     func sign(_ message: [UInt8]) -> [UInt8]? {
@@ -53,51 +52,5 @@ struct P256PublicKey: Sendable {
             return false
         }
         return key.isValidSignature(signature, for: message)
-    }
-}
-
-/// An Ed25519 private key (RFC 8032, RFC 8037).
-struct Ed25519PrivateKey: Sendable {
-    private let key: Curve25519.Signing.PrivateKey
-
-    init(pkcs8: [UInt8]) throws(KeyRefusal) {
-        do { key = try Curve25519.Signing.PrivateKey(derRepresentation: pkcs8) } catch { throw .malformed }
-    }
-
-    init() {
-        key = Curve25519.Signing.PrivateKey()
-    }
-
-    var publicKey: Ed25519PublicKey { Ed25519PublicKey(key: key.publicKey) }
-    var pkcs8: [UInt8] { Array(key.pkcs8DERRepresentation) }
-
-    func sign(_ message: [UInt8]) -> [UInt8]? {
-        // As for P-256.
-        try? Array(key.signature(for: message))
-    }
-}
-
-/// An Ed25519 public key.
-struct Ed25519PublicKey: Sendable {
-    private let key: Curve25519.Signing.PublicKey
-
-    fileprivate init(key: Curve25519.Signing.PublicKey) {
-        self.key = key
-    }
-
-    init(spki: [UInt8]) throws(KeyRefusal) {
-        do { key = try Curve25519.Signing.PublicKey(derRepresentation: spki) } catch { throw .malformed }
-        guard Array(key.derRepresentation) == spki else { throw .malformed }
-    }
-
-    init(x: [UInt8]) throws(KeyRefusal) {
-        do { key = try Curve25519.Signing.PublicKey(rawRepresentation: x) } catch { throw .malformed }
-    }
-
-    var spki: [UInt8] { Array(key.derRepresentation) }
-    var x: [UInt8] { Array(key.rawRepresentation) }
-
-    func isValid(_ signature: [UInt8], for message: [UInt8]) -> Bool {
-        key.isValidSignature(signature, for: message)
     }
 }

@@ -1,0 +1,158 @@
+import Domain
+import Foundation
+import Postgres
+import Storage
+import Testing
+
+@Suite struct `The partitions of sessions` {
+    @Test func `reach from yesterday to the days asked for, and are made once`() async throws {
+        try await withInstallation { installation in
+            let store = KeyStore(pool: installation.rotator)
+            // Migrating makes those of the coming two weeks.
+            #expect(try await store.ensureSessionPartitions(days: 14) == 0)
+            #expect(try await store.ensureSessionPartitions(days: 17) == 3)
+            #expect(try await store.ensureSessionPartitions(days: 17) == 0)
+            let days = try await installation.texts(
+                """
+                SELECT ((to_date(right(relname, 8), 'YYYYMMDD') - (now() AT TIME ZONE 'UTC')::date))::text
+                FROM pg_class
+                WHERE relname ~ '^sessions_[0-9]{8}$'
+                """
+            )
+            #expect(days.compactMap { Int($0) }.sorted() == Array(-1...17))
+        }
+    }
+
+    @Test func `are made once though many ask at once`() async throws {
+        try await withInstallation { installation in
+            let made = try await withThrowingTaskGroup(of: Int.self) { group in
+                for asker in 0..<8 {
+                    let pool = asker.isMultiple(of: 2) ? installation.rotator : installation.exchange
+                    group.addTask { try await KeyStore(pool: pool).ensureSessionPartitions(days: 20) }
+                }
+                return try await group.reduce(into: 0) { $0 += $1 }
+            }
+            #expect(made == 6)
+        }
+    }
+
+    @Test func `are not made out of bounds`() async throws {
+        try await withInstallation { installation in
+            for (first, last, isAllowed) in [
+                (0, 62, true), (0, 63, false), (-1, 62, false), (62, 63, false), (-801, -801, false),
+                (-800, -800, true), (-800, 0, false), (-1, -2, true),
+            ] {
+                let state = try await sqlState {
+                    _ = try await installation.exchange.query(ensure.bind(first, last))
+                }
+                #expect(state == (isAllowed ? nil : SQLState("22023")), "\(first) to \(last)")
+            }
+        }
+    }
+
+    @Test func `take a day's sessions from its first millisecond to its last`() async throws {
+        try await withInstallation { installation in
+            let scene = try await Scene(on: installation)
+            let midnight = Date(
+                timeIntervalSince1970: (now.timeIntervalSince1970 / 86_400).rounded(.up) * 86_400
+            )
+            for (moment, day) in [(midnight - 0.0005, midnight - 1), (midnight + 0.0005, midnight)] {
+                let attempt = scene.attempt(from: scene.session, at: moment)
+                let id = attempt.newSessionID
+                let expires = session(of: scene.user, in: scene.target)
+                try await installation.insert([
+                    Seed.session(
+                        Session(
+                            id: id,
+                            userID: scene.user,
+                            appID: scene.target.id,
+                            authenticatedAt: now,
+                            methods: [],
+                            createdAt: now,
+                            lastUsedAt: now,
+                            expiresAt: expires.expiresAt,
+                            idleTimeout: 60
+                        ),
+                        in: scene.workspace
+                    )
+                ])
+                let partition = try await installation.texts(
+                    "SELECT tableoid::regclass::text FROM sessions WHERE id = '\(id.text)'"
+                )
+                let name = day.ISO8601Format().prefix(10).filter { $0 != "-" }
+                #expect(partition == ["sessions_\(name)"])
+            }
+        }
+    }
+
+    @Test func `that are missing refuse the session, and nothing of the attempt is done`() async throws {
+        try await withInstallation { installation in
+            let scene = try await Scene(on: installation, isMember: false)
+            let store = ExchangeStore(pool: installation.exchange)
+            var attempt = scene.attempt(from: scene.session)
+            attempt = ExchangeStore.Attempt(
+                workspaceID: attempt.workspaceID,
+                sourceSessionID: attempt.sourceSessionID,
+                userID: attempt.userID,
+                sourceAppID: attempt.sourceAppID,
+                target: attempt.target,
+                isWorthRecording: true,
+                apiKeyID: attempt.apiKeyID,
+                newSessionID: Session.ID(UUID.v7(at: after(40 * 86_400))),
+                address: nil,
+                userAgent: nil,
+                exchangesPerMinute: 5,
+                now: now
+            )
+            #expect(try await sqlState { _ = try await store.attempt(attempt) } == .checkViolation)
+            #expect(
+                try await installation.texts("SELECT app_id FROM memberships") == ["source"]
+            )
+            #expect(try await installation.number("SELECT count(*) FROM rate_windows") == 0)
+
+            _ = try await KeyStore(pool: installation.exchange).ensureSessionPartitions(days: 40)
+            #expect(try await store.attempt(attempt).recordedUntil != nil)
+        }
+    }
+
+    @Test func `cannot be reached but through the table itself`() async throws {
+        try await withInstallation { installation in
+            let partitions = try await installation.texts(
+                "SELECT relname::text FROM pg_class WHERE relname ~ '^sessions_[0-9]{8}$'"
+            )
+            #expect(partitions.count == 16)
+            for role in ServiceRole.allCases {
+                let reachable = try await installation.texts(
+                    """
+                    SELECT relname::text
+                    FROM pg_class
+                    WHERE relname ~ '^sessions_[0-9]{8}$'
+                        AND (has_table_privilege(oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+                            OR has_any_column_privilege(oid, 'SELECT, INSERT, UPDATE, REFERENCES'))
+                    """,
+                    through: installation.pool(as: role)
+                )
+                #expect(reachable == [])
+            }
+            let state = try await sqlState {
+                _ = try await installation.texts(
+                    "SELECT id::text FROM \(partitions[0])",
+                    through: installation.exchange
+                )
+            }
+            #expect(state == .insufficientPrivilege)
+            #expect(
+                try await installation.number(
+                    """
+                    SELECT count(*) FROM pg_class
+                    WHERE relname ~ '^sessions_[0-9]{8}$' AND NOT (relrowsecurity AND relforcerowsecurity)
+                    """
+                ) == 0
+            )
+        }
+    }
+}
+
+private let ensure = Statement<Int, Int, Int>(
+    "SELECT ensure_session_partitions(current_date + $1::integer, current_date + $2::integer)"
+) { row throws(RowDecodingError) in try row.next(Int.self) }
