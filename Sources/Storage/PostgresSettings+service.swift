@@ -9,6 +9,9 @@ extension PostgresSettings {
         var settings = PostgresSettings(url: url, applicationName: role, role: role)
         settings.connections = connections
         settings.searchPath = "public"
+        // Whoever waits for an answer is told within two seconds that there is none.
+        settings.queryTimeout = .milliseconds(1500)
+        settings.acquireTimeout = .milliseconds(400)
         settings.parameters["plan_cache_mode"] = "force_generic_plan"
         return settings
     }

@@ -29,7 +29,14 @@ extension ServiceParts {
         router.post("auth/:app/current_user/logout", use: users.end)
         router.get("auth/:app/sessions", use: sessions.list)
         router.delete("auth/:app/sessions/:session", use: sessions.end)
-        router.on("auth/:app/**", method: .options, use: CrossOrigin.preflight)
+        addPreflight(
+            to: router,
+            [
+                "auth/:app/tokens/refresh", "auth/:app/tokens/access/verify", "auth/:app/tokens/refresh/verify",
+                "auth/:app/current_user", "auth/:app/current_user/logout", "auth/:app/sessions",
+                "auth/:app/sessions/:session",
+            ]
+        )
     }
 
     private func addBrowserRoutes(to router: RouterGroup<ServiceContext>) {
@@ -42,6 +49,12 @@ extension ServiceParts {
         router.get("token", use: sessions.token)
         router.get("jwks", use: AppHandlers(parts: self).workspaceKeys)
         router.get("ok", use: sessions.ok)
-        router.on("**", method: .options, use: CrossOrigin.preflight)
+        addPreflight(to: router, ["sign-up/email", "sign-in/email", "sign-out", "get-session", "token"])
+    }
+
+    /// Lets pages of registered origins ask whether they may; a wildcard would not do, since a path that has a route
+    /// of its own is not looked for behind one.
+    private func addPreflight(to router: RouterGroup<ServiceContext>, _ paths: [RouterPath]) {
+        for path in paths { router.on(path, method: .options, use: CrossOrigin.preflight) }
     }
 }

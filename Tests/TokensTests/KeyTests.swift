@@ -93,6 +93,16 @@ import Testing
         }
     }
 
+    @Test func `is refused in DER that is not the one way to write it`() throws {
+        let spki = Keys.rsa.verificationKey.spki
+        // The algorithm's NULL left out, and the two lengths around it made to fit.
+        var bad = Array(spki[..<17] + spki[19...])
+        bad[3] -= 2
+        bad[5] -= 2
+        #expect(spki[17...18] == [5, 0])
+        #expect(throws: KeyRefusal.malformed) { try VerificationKey(kid: "k", algorithm: .rs256, spki: bad) }
+    }
+
     @Test(arguments: ["", "a b", "é", "a/b", "\"", "../x", String(repeating: "k", count: 65), "a\0", "a'--"])
     func `is refused under a name that is not one`(kid: String) {
         #expect(throws: KeyRefusal.kid) {

@@ -97,6 +97,17 @@ import Testing
         #expect(throws: SealingRefusal.notAuthentic) { try underA.open(mixed.bytes, for: place()) }
     }
 
+    @Test func `have a wrapping that opens for its own workspace, name and master key alone`() throws {
+        let sealed = try SealedSecret(parsing: underA.seal(secret, for: place()))
+        let key = SymmetricKey(data: [UInt8](repeating: 1, count: 32))
+        let unwrap = { (binding: [UInt8]) in try? AESGCM.decrypt(sealed.wrap, with: key, bound: binding) }
+        #expect(unwrap(place().wrapBinding(kekID: "a"))?.count == 32)
+        #expect(unwrap(place(workspace: "ws_2").wrapBinding(kekID: "a")) == nil)
+        #expect(unwrap(place(name: "kid-2").wrapBinding(kekID: "a")) == nil)
+        #expect(unwrap(place().wrapBinding(kekID: "b")) == nil)
+        #expect(unwrap(place().dataBinding) == nil)
+    }
+
     @Test func `need the master key they name`() throws {
         let sealed = try underA.seal(secret, for: place())
         #expect(throws: SealingRefusal.unknownMasterKey(id: "a")) { try underB.open(sealed, for: place()) }

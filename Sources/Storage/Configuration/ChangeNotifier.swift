@@ -44,7 +44,7 @@ package struct ChangeNotifier: Service {
         _ = try await pool.pipeline(forgetful.bind(), notify.bind())
     }
 
-    static let forgetful = Statement<Void>("SET LOCAL synchronous_commit = off") {
+    static let forgetful = Statement<Void>("SELECT set_config('synchronous_commit', 'off', true)") {
         _ throws(RowDecodingError) in
     }
     static let notify = Statement<Void>("NOTIFY breezeway_changes")

@@ -13,7 +13,7 @@ struct CookieSessionHandlers: Sendable {
     func show(_ request: Request, _ context: ServiceContext) async throws -> Response {
         let scope = try BrowserScope(request, context, parts)
         guard let found = try await scope.session(request, parts), let session = found.facts.session,
-            scope.app == nil || found.facts.membership == .active
+            mayLook(found, scope)
         else {
             return .json { $0.null() }
         }
@@ -68,6 +68,13 @@ struct CookieSessionHandlers: Sendable {
             json.member("ok", true)
             json.endObject()
         }
+    }
+
+    /// Whether the app that asks may know of the session: its user is an active member of it, or will be one by coming.
+    private func mayLook(_ found: SignInStore.CookieSession, _ scope: BrowserScope) -> Bool {
+        guard let app = scope.app else { return true }
+        guard let standing = found.facts.membership else { return app.signupPolicy.admitsOnFirstAccess }
+        return standing == .active
     }
 
     private func requireMembership(

@@ -54,9 +54,11 @@ struct PresentedAPIKey: Sendable {
     let id: APIKey.ID
     let secret: String
 
-    /// Reads an `Authorization` header, with or without a `Bearer` word.
+    /// Reads an `Authorization` header: `Bearer` in any case (RFC 9110 section 11.1), then the key.
     init?(header: String) {
-        guard header.utf8.count <= 256, let key = header.lastWord else { return nil }
+        guard header.utf8.count <= 256, let (scheme, key) = header.twoWords, scheme.asciiLowercased == "bearer" else {
+            return nil
+        }
         let parts = key.split(separator: "_", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3, let id = APIKey.ID(hex: parts[1]) else { return nil }
         switch parts[0] {

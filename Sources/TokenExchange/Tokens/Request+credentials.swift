@@ -17,6 +17,13 @@ extension Request {
 }
 
 extension String {
+    /// The two words of a text that is just that.
+    var twoWords: (first: String, second: String)? {
+        let words = utf8.split(whereSeparator: { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") })
+        guard words.count == 2, let first = String(words[0]), let second = String(words[1]) else { return nil }
+        return (first, second)
+    }
+
     /// The last word between blanks, if the text is one or two words.
     var lastWord: String? {
         let words = utf8.split(whereSeparator: { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") })

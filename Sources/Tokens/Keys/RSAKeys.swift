@@ -58,9 +58,8 @@ struct RSAPublicKey: Sendable {
 
     var spki: [UInt8] { DER.rsaPublicKey(modulus: modulus, exponent: exponent) }
 
+    /// Checks the length (RFC 8017 section 8.2.2 step 1) and compares the encoded messages: both in libcrypto.
     func isValid(_ signature: [UInt8], for message: [UInt8]) -> Bool {
-        // RFC 8017 section 8.2.2 step 1.
-        guard signature.count == modulus.count else { return false }
         let digest = Array(SHA256.hash(data: message))
         return operations.withOperation { $0.verify(signature, digest) } ?? false
     }
