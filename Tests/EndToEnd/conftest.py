@@ -1,0 +1,89 @@
+"""Fixtures: a cluster for the run, an installation for each file."""
+
+import os
+
+import pytest
+
+from harness.appapi import AppAPI
+from harness.cluster import Cluster, PrivateCluster
+from harness.world import Installation
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """The throw-away cluster everybody shares; one of our own when none is given."""
+    url = os.environ.get("TEST_DATABASE_URL")
+    if url:
+        yield Cluster(url)
+        return
+    private = PrivateCluster()
+    try:
+        yield private
+    finally:
+        private.remove()
+
+
+@pytest.fixture(scope="module")
+def installation(cluster):
+    """A database with its services, for one file."""
+    made = Installation(cluster)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def exchange(installation):
+    """The token-exchange of the file."""
+    return installation.exchange
+
+
+@pytest.fixture(scope="module")
+def workspace(installation, exchange):
+    """A workspace with apps acme and beta (which share a group) and gamma (isolated)."""
+    made = installation.workspace()
+    made.wait_until_served()
+    return made
+
+
+@pytest.fixture(scope="module")
+def other(installation, workspace):
+    """Another workspace of the same installation, with apps of the same names."""
+    made = installation.workspace()
+    made.wait_until_served()
+    return made
+
+
+@pytest.fixture(scope="module")
+def person(workspace):
+    """Somebody signed in to acme whom no test changes."""
+    return workspace.sign_up()
+
+
+@pytest.fixture
+def somebody(workspace):
+    """Somebody signed in to acme, for one test."""
+    return workspace.sign_up()
+
+
+@pytest.fixture(scope="module")
+def durable_cluster():
+    """A cluster that may be killed, with fsync."""
+    made = PrivateCluster("durable")
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="module")
+def beta(exchange, workspace):
+    """The session API as app beta calls it."""
+    return AppAPI(exchange, workspace.apps["beta"].client_id)
+
+
+@pytest.fixture(scope="module")
+def acme(exchange, workspace):
+    """The session API as app acme calls it."""
+    return AppAPI(exchange, workspace.apps["acme"].client_id)
