@@ -18,6 +18,7 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -76,7 +77,7 @@ let package = Package(
         .target(
             name: "Chassis",
             dependencies: [
-                "Postgres", configuration, coreMetrics, httpTypes, hummingbird, lifecycle, logging, metrics,
+                configuration, coreMetrics, httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, metrics,
                 nioCore, nioHTTP1, nioPosix, unixSignals,
             ],
             swiftSettings: strict
@@ -112,8 +113,8 @@ let package = Package(
         .testTarget(
             name: "ChassisTests",
             dependencies: [
-                "Chassis", "Postgres", httpTypes, hummingbird, hummingbirdTesting, lifecycle, logging, metrics,
-                nioCore, nioPosix,
+                "Chassis", configuration, coreMetrics, httpTypes, hummingbird, hummingbirdTesting, lifecycle, logging,
+                metrics, nioCore, nioHTTP1, nioPosix,
             ],
             swiftSettings: strict
         ),
