@@ -112,6 +112,24 @@ import Testing
         }
     }
 
+    @Test func `serves the admin without secrets`() async throws {
+        try await withInstallation { installation in
+            let workspace = try await installation.workspace()
+            let feed = ConfigurationFeed(
+                pool: installation.administration,
+                node: .init(service: "sso-admin"),
+                readsSecrets: false,
+                logger: quiet
+            ) { $0.epoch }
+            let running = Task { try await feed.run() }
+            let isServed = try await eventually { feed.current[workspace]?.entry == 1 }
+            #expect(isServed)
+            #expect(feed.current.isFresh(at: .now))
+            running.cancel()
+            try await running.value
+        }
+    }
+
     @Test func `says which epochs it has applied, and leaves the list when it stops`() async throws {
         try await withInstallation { installation in
             let workspace = try await installation.workspace()

@@ -118,6 +118,34 @@ import Testing
         }
     }
 
+    @Test func `is read without secrets by a service that may not see them`() async throws {
+        try await withInstallation { installation in
+            let id = try await installation.workspace()
+            let key = SigningKeyRecord(
+                kid: "key-0000-0000-0000",
+                algorithm: .es256,
+                publicKey: [1],
+                sealedPrivateKey: [2],
+                publishedAt: now,
+                activatesAt: now
+            )
+            _ = try await KeyStore(pool: installation.rotator).record(
+                key,
+                browserSecret: StoredSecret(id: "one", sealed: [3]),
+                for: id,
+                nextLook: .seconds(60)
+            )
+            let pool = installation.administration
+            let snapshot = try await ConfigurationStore(pool: pool, readsSecrets: false).load(id)
+            #expect(snapshot?.signingKeys.map(\.kid) == [key.kid])
+            #expect(snapshot?.signingKeys.map(\.publicKey) == [[1]])
+            #expect(snapshot?.signingKeys.map(\.sealedPrivateKey) == [nil])
+            #expect(snapshot?.browserSecret == nil)
+            let state = try await sqlState { _ = try await ConfigurationStore(pool: pool).load(id) }
+            #expect(state == .insufficientPrivilege)
+        }
+    }
+
     @Test func `of a workspace that is gone is none`() async throws {
         try await withInstallation { installation in
             let store = ConfigurationStore(pool: installation.exchange)
