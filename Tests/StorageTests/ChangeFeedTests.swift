@@ -157,6 +157,24 @@ import Testing
         }
     }
 
+    @Test func `returns to the list when it was taken off it for its silence`() async throws {
+        try await withInstallation { installation in
+            let workspace = try await installation.workspace()
+            try await withFeed(on: installation) { feed, _ in
+                let listed = "SELECT count(*) FROM node_epochs"
+                #expect(try await eventually { try await installation.number(listed) == 1 })
+                try await installation.run("DELETE FROM nodes")
+                try await installation.run(
+                    "UPDATE workspaces SET name = 'x' WHERE id = '\(workspace.text)'",
+                    in: workspace
+                )
+                feed.wake()
+                #expect(try await eventually { try await installation.number(listed) == 1 })
+                #expect(feed.current[workspace]?.snapshot.epoch == 2)
+            }
+        }
+    }
+
     @Test func `finds what changed though its change rows are gone, once asked to compare everything`()
         async throws
     {
