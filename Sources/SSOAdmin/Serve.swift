@@ -23,9 +23,12 @@ struct Serve: AsyncParsableCommand {
             requiresPatchedServer: settings[.requirePatchedPostgres],
             logger: bootstrap.logger
         )
-        let feed = ConfigurationFeed(pool: database.pool, node: .init(service: "sso-admin"), logger: bootstrap.logger) {
-            $0.epoch
-        }
+        let feed = ConfigurationFeed(
+            pool: database.pool,
+            node: .init(service: "sso-admin"),
+            readsSecrets: false,
+            logger: bootstrap.logger
+        ) { $0.epoch }
         let server = ServiceServer(
             bootstrap,
             readiness: database.readiness.map { check in ReadinessCheck(check.name) { check.reason() } } + [

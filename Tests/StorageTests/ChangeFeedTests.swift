@@ -112,6 +112,24 @@ import Testing
         }
     }
 
+    @Test func `serves the admin without secrets`() async throws {
+        try await withInstallation { installation in
+            let workspace = try await installation.workspace()
+            let feed = ConfigurationFeed(
+                pool: installation.administration,
+                node: .init(service: "sso-admin"),
+                readsSecrets: false,
+                logger: quiet
+            ) { $0.epoch }
+            let running = Task { try await feed.run() }
+            let isServed = try await eventually { feed.current[workspace]?.entry == 1 }
+            #expect(isServed)
+            #expect(feed.current.isFresh(at: .now))
+            running.cancel()
+            try await running.value
+        }
+    }
+
     @Test func `says which epochs it has applied, and leaves the list when it stops`() async throws {
         try await withInstallation { installation in
             let workspace = try await installation.workspace()
@@ -136,6 +154,24 @@ import Testing
             }
             #expect(try await installation.number("SELECT count(*) FROM nodes") == 0)
             #expect(try await installation.number("SELECT count(*) FROM node_epochs") == 0)
+        }
+    }
+
+    @Test func `returns to the list when it was taken off it for its silence`() async throws {
+        try await withInstallation { installation in
+            let workspace = try await installation.workspace()
+            try await withFeed(on: installation) { feed, _ in
+                let listed = "SELECT count(*) FROM node_epochs"
+                #expect(try await eventually { try await installation.number(listed) == 1 })
+                try await installation.run("DELETE FROM nodes")
+                try await installation.run(
+                    "UPDATE workspaces SET name = 'x' WHERE id = '\(workspace.text)'",
+                    in: workspace
+                )
+                feed.wake()
+                #expect(try await eventually { try await installation.number(listed) == 1 })
+                #expect(feed.current[workspace]?.snapshot.epoch == 2)
+            }
         }
     }
 

@@ -118,6 +118,34 @@ import Testing
         }
     }
 
+    @Test func `is read without secrets by a service that may not see them`() async throws {
+        try await withInstallation { installation in
+            let id = try await installation.workspace()
+            let key = SigningKeyRecord(
+                kid: "key-0000-0000-0000",
+                algorithm: .es256,
+                publicKey: [1],
+                sealedPrivateKey: [2],
+                publishedAt: now,
+                activatesAt: now
+            )
+            _ = try await KeyStore(pool: installation.rotator).record(
+                key,
+                browserSecret: StoredSecret(id: "one", sealed: [3]),
+                for: id,
+                nextLook: .seconds(60)
+            )
+            let pool = installation.administration
+            let snapshot = try await ConfigurationStore(pool: pool, readsSecrets: false).load(id)
+            #expect(snapshot?.signingKeys.map(\.kid) == [key.kid])
+            #expect(snapshot?.signingKeys.map(\.publicKey) == [[1]])
+            #expect(snapshot?.signingKeys.map(\.sealedPrivateKey) == [nil])
+            #expect(snapshot?.browserSecret == nil)
+            let state = try await sqlState { _ = try await ConfigurationStore(pool: pool).load(id) }
+            #expect(state == .insufficientPrivilege)
+        }
+    }
+
     @Test func `of a workspace that is gone is none`() async throws {
         try await withInstallation { installation in
             let store = ConfigurationStore(pool: installation.exchange)
@@ -131,29 +159,36 @@ import Testing
     @Test func `is of one instant, though it changes while it is read`() async throws {
         try await withInstallation { installation in
             let id = try await installation.workspace()
+            try await installation.run(
+                """
+                INSERT INTO api_keys (workspace_id, id, kind, name, secret_hash)
+                VALUES ('\(id.text)', gen_random_uuid(), 'workspace', 'key', sha256('a'))
+                """,
+                in: id
+            )
             let store = ConfigurationStore(pool: installation.exchange)
-            let group = SSOGroup.ID("at-7")
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask {
-                    for number in 0..<150 {
+                    // What is read first and what is read last change together.
+                    for number in 1...300 {
                         try await installation.run(
                             """
-                            DELETE FROM sso_groups WHERE workspace_id = '\(id.text)';
-                            INSERT INTO sso_groups (workspace_id, id, name) VALUES ('\(id.text)', 'at-7', '\(number)');
+                            UPDATE api_keys SET expires_at = to_timestamp(\(number)) WHERE workspace_id = '\(id.text)';
                             UPDATE workspaces SET issuer = 'https://sso.example/\(number)' WHERE id = '\(id.text)';
                             """,
                             in: id
                         )
                     }
                 }
-                var seen = Set<String>()
-                while seen.count < 20, !seen.contains("https://sso.example/149") {
+                var seen = Set<Int>()
+                while !seen.contains(300) {
                     let snapshot = try #require(try await store.load(id))
-                    guard let name = snapshot.groups[group]?.name else { continue }
-                    #expect(snapshot.workspace.issuer == "https://sso.example/\(name)")
-                    seen.insert(snapshot.workspace.issuer)
+                    let key = try #require(snapshot.apiKeys.values.first)
+                    guard let number = key.expiresAt.map({ Int($0.timeIntervalSince1970) }) else { continue }
+                    #expect(snapshot.workspace.issuer == "https://sso.example/\(number)")
+                    seen.insert(number)
                 }
-                #expect(seen.count > 1)
+                #expect(seen.count > 10)
                 try await tasks.waitForAll()
             }
         }

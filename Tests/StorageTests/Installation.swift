@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import Postgres
 import Storage
+import Synchronization
 import TestCluster
 
 let quiet = Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() }
@@ -23,20 +24,62 @@ let migrationsFolder = URL(fileURLWithPath: #filePath)
     .appendingPathComponent("sql/migrations").path
 
 /// A migrated database of its own, and what connects to it: each service in its role, and the superuser.
-struct Installation: Sendable {
+///
+/// A pool runs from the moment it is first asked for.
+final class Installation: Sendable {
     let url: String
-    let exchange: PostgresPool
-    let administration: PostgresPool
-    let rotator: PostgresPool
+    private let services: [ServiceRole: PostgresPool]
+    private let owner: PostgresPool
+    private let running = Mutex<[ObjectIdentifier: Task<Void, any Error>]>([:])
+
+    init(url: String) throws {
+        self.url = url
+        var services: [ServiceRole: PostgresPool] = [:]
+        for role in ServiceRole.allCases {
+            let settings = PostgresSettings.service(url, role: role.rawValue, connections: 6)
+            services[role] = try PostgresPool(patient(settings), logger: quiet)
+        }
+        self.services = services
+        var settings = PostgresSettings(url: url, applicationName: "tests")
+        settings.connections = 4
+        owner = try PostgresPool(patient(settings), logger: quiet)
+    }
+
+    var exchange: PostgresPool {
+        pool(as: .tokenExchange)
+    }
+
+    var administration: PostgresPool {
+        pool(as: .ssoAdmin)
+    }
+
+    var rotator: PostgresPool {
+        pool(as: .keyRotator)
+    }
+
     /// Sees and may do everything: to arrange and to look.
-    let superuser: PostgresPool
+    var superuser: PostgresPool {
+        started(owner)
+    }
 
     func pool(as role: ServiceRole) -> PostgresPool {
-        switch role {
-        case .tokenExchange: exchange
-        case .ssoAdmin: administration
-        case .keyRotator: rotator
+        started(services[role] ?? owner)
+    }
+
+    /// Closes every connection.
+    func close() async throws {
+        let tasks = running.withLock { $0.values.map { $0 } }
+        for task in tasks { task.cancel() }
+        for task in tasks { try await task.value }
+    }
+
+    private func started(_ pool: PostgresPool) -> PostgresPool {
+        running.withLock { running in
+            if running[ObjectIdentifier(pool)] == nil {
+                running[ObjectIdentifier(pool)] = Task { try await pool.run() }
+            }
         }
+        return pool
     }
 }
 
@@ -68,32 +111,13 @@ private func withPools<Value: Sendable>(
     url: String,
     _ body: (Installation) async throws -> Value
 ) async throws -> Value {
-    func service(_ role: ServiceRole, connections: Int) throws -> PostgresPool {
-        let settings = PostgresSettings.service(url, role: role.rawValue, connections: connections)
-        return try PostgresPool(patient(settings), logger: quiet)
-    }
-    var owner = PostgresSettings(url: url, applicationName: "tests")
-    owner.connections = 4
-    let installation = Installation(
-        url: url,
-        exchange: try service(.tokenExchange, connections: 6),
-        administration: try service(.ssoAdmin, connections: 4),
-        rotator: try service(.keyRotator, connections: 3),
-        superuser: try PostgresPool(patient(owner), logger: quiet)
-    )
-    let running = [
-        installation.exchange, installation.administration, installation.rotator, installation.superuser,
-    ].map { pool in Task { try await pool.run() } }
-    func stop() async throws {
-        for task in running { task.cancel() }
-        for task in running { try await task.value }
-    }
+    let installation = try Installation(url: url)
     do {
         let value = try await body(installation)
-        try await stop()
+        try await installation.close()
         return value
     } catch {
-        try await stop()
+        try await installation.close()
         throw error
     }
 }

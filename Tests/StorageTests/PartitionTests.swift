@@ -102,7 +102,9 @@ import Testing
             // The first try left nothing behind.
             #expect(outcome.standing.exchangesThisMinute == 1)
             #expect(outcome.standing.target == nil)
-            #expect(try await installation.number("SELECT count(*) FROM sessions WHERE app_id = 'target'") == 1)
+            #expect(
+                try await installation.number("SELECT count(*) FROM sessions WHERE app_id = 'target'") == 1
+            )
 
             let beginning = SignInStore.Beginning(
                 sessionID: Session.ID(UUID.v7(at: later + 86_400)),
@@ -125,7 +127,9 @@ import Testing
         }
     }
 
-    @Test func `that are missing refuse a session's row with a check violation of no constraint`() async throws {
+    @Test func `that are missing refuse a session's row with a check violation of no constraint`()
+        async throws
+    {
         try await withInstallation { installation in
             let scene = try await Scene(on: installation)
             // A session whose id is of another day than the instant it is recorded at: no second try helps it.
@@ -146,7 +150,7 @@ import Testing
             do {
                 _ = try await ExchangeStore(pool: installation.exchange).attempt(attempt)
                 Issue.record("there is a partition where none should be")
-            } catch .server(let refusal) {
+            } catch PostgresError.server(let refusal) {
                 #expect(refusal.sqlState == .checkViolation)
                 #expect(refusal.constraint == nil)
             }

@@ -110,6 +110,34 @@ import Testing
     }
 }
 
+@Suite struct `The use of a session` {
+    @Test func `is noted at most once a minute, forwards, and while it is not revoked`() async throws {
+        try await withInstallation { installation in
+            let scene = try await Scene(on: installation)
+            let rival = try await installation.workspace()
+            let store = SessionStore(pool: installation.exchange)
+            func lastUse(of session: Session) async throws -> Date? {
+                try await store.access(scene.key(session.id, in: scene.source)).facts.session?.lastUsedAt
+            }
+            let fresh = session(of: scene.user, in: scene.source, lastUsedAt: now)
+            let revoked = session(of: scene.user, in: scene.source, lastUsedAt: now, revokedAt: now)
+            try await installation.add(fresh, revoked, in: scene.workspace)
+
+            try await store.touch(fresh, in: scene.workspace, at: after(59))
+            #expect(try await lastUse(of: fresh) == now)
+            try await store.touch(fresh, in: rival, at: after(60))
+            #expect(try await lastUse(of: fresh) == now)
+            try await store.touch(fresh, in: scene.workspace, at: after(90))
+            #expect(try await lastUse(of: fresh) == after(90))
+            // Another node looked before that and is later to say so.
+            try await store.touch(fresh, in: scene.workspace, at: after(70))
+            #expect(try await lastUse(of: fresh) == after(90))
+            try await store.touch(revoked, in: scene.workspace, at: after(90))
+            #expect(try await lastUse(of: revoked) == now)
+        }
+    }
+}
+
 @Suite struct `The end of a session` {
     @Test func `ends its subtree and nothing beside or above it`() async throws {
         try await withInstallation { installation in

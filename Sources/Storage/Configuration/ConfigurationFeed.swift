@@ -52,13 +52,16 @@ package final class ConfigurationFeed<Entry: Sendable>: Service {
     private let reconciliation: Duration = .seconds(30)
 
     /// Makes a feed; `makeEntry` turns a snapshot into what the service keeps of it and must not block.
+    ///
+    /// `readsSecrets` is as in ``ConfigurationStore/init(pool:readsSecrets:)``.
     package init(
         pool: PostgresPool,
         node: Node,
+        readsSecrets: Bool = true,
         logger: Logger,
         makeEntry: @escaping @Sendable (WorkspaceSnapshot) -> Entry
     ) {
-        configuration = ConfigurationStore(pool: pool)
+        configuration = ConfigurationStore(pool: pool, readsSecrets: readsSecrets)
         changes = ChangeStore(pool: pool)
         self.node = node
         self.logger = logger

@@ -5,9 +5,13 @@ package import Postgres
 /// Reads the control data of workspaces.
 package struct ConfigurationStore: Sendable {
     private let pool: PostgresPool
+    private let readsSecrets: Bool
 
-    package init(pool: PostgresPool) {
+    /// `readsSecrets` says whether the pool's role may see private keys and secrets, sealed as they are; snapshots
+    /// are without them otherwise.
+    package init(pool: PostgresPool, readsSecrets: Bool = true) {
         self.pool = pool
+        self.readsSecrets = readsSecrets
     }
 
     /// The epoch of every workspace.
@@ -31,11 +35,15 @@ package struct ConfigurationStore: Sendable {
                 ConfigurationStatements.apps.bind(id),
                 ConfigurationStatements.groups.bind(id)
             )
-            let (apiKeys, signingKeys, secrets) = try await transaction.pipeline(
+            let (apiKeys, signingKeys) = try await transaction.pipeline(
                 ConfigurationStatements.apiKeys.bind(id),
-                ConfigurationStatements.signingKeys.bind(id),
-                ConfigurationStatements.browserSecret.bind(id)
+                readsSecrets
+                    ? ConfigurationStatements.signingKeys.bind(id)
+                    : ConfigurationStatements.publicSigningKeys.bind(id)
             )
+            let secrets =
+                readsSecrets
+                ? try await transaction.query(ConfigurationStatements.browserSecret.bind(id)) : []
             guard let workspace = workspaces.first else { return nil }
             return WorkspaceSnapshot(
                 epoch: epochs.first ?? 0,
