@@ -205,8 +205,9 @@ def test_a_workspace_that_is_deleted_is_gone_soon(installation, exchange):
     token = person.token()
     assert workspace.exchange(token).status == 200
     workspace.database.execute("DELETE FROM workspaces WHERE id = %s", workspace.uuid)
-    until(lambda: workspace.exchange(token).status == 401, 3)
-    assert exchange.get(f"/v1/apps/{workspace.apps['beta'].client_id}").status == 404
+    until(lambda: exchange.get(f"/v1/apps/{workspace.apps['beta'].client_id}").status == 404, 3)
+    answer = workspace.exchange(token)
+    assert (answer.status, answer.code) == (401, "workspace_api_key_required")
 
 
 def test_a_new_workspace_gets_its_first_key_from_a_worker_that_is_woken(installation, exchange):

@@ -109,6 +109,14 @@ def test_every_refresh_and_sign_out_a_client_was_told_of_holds_afterwards(instal
         assert beta.current_user(session["access"]).status == 401
 
 
+def rate_of(service, call, threads, seconds):
+    """Successful calls a second, and all outcomes."""
+    with Load(lambda _: service.client(), call, threads=threads) as load:
+        watch = Stopwatch()
+        until(lambda: watch.seconds > seconds, seconds + 3)
+    return len(load.succeeded()) / seconds, load.outcomes
+
+
 def test_a_disk_that_takes_its_time_slows_and_fails_nothing(installation, durable_cluster, exchange, workspace):
     """FT-15: 20 ms for every flush, put into the running server with strace."""
     if shutil.which("strace") is None:
@@ -129,15 +137,13 @@ def test_a_disk_that_takes_its_time_slows_and_fails_nothing(installation, durabl
         until(lambda: workspace.exchange(token).status == 200, 10)
         slow = until(lambda: [a for a in [workspace.exchange(token)] if a.seconds > 0.018], 5, what="a flush is slow")
         assert slow
-        with Load(lambda _: exchange.client(), exchanging(workspace, token), threads=8) as load:
-            watch = Stopwatch()
-            until(lambda: watch.seconds > 5, 8)
-        rate = len(load.succeeded()) / watch.seconds
+        alone, _ = rate_of(exchange, exchanging(workspace, token), threads=1, seconds=2)
+        together, outcomes = rate_of(exchange, exchanging(workspace, token), threads=8, seconds=4)
     finally:
         tracer.terminate()
         tracer.wait(10)
-    assert {outcome.status for outcome in load.outcomes} <= {200, 503}
-    # Eight at once share their flushes: alone they would be 50 a second at the most.
-    assert rate > 60, rate
-    assert statistics.quantiles([outcome.seconds for outcome in load.outcomes], n=100)[98] < 2
+    assert {outcome.status for outcome in outcomes} <= {200, 503}
+    # Nothing serialises the commits: eight at once share their flushes.
+    assert together > 1.5 * alone, (together, alone)
+    assert statistics.quantiles([outcome.seconds for outcome in outcomes], n=100)[98] < 2
     assert workspace.exchange(token).status == 200

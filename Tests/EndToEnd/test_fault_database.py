@@ -168,6 +168,7 @@ def test_a_start_without_the_database_waits_and_serves_as_soon_as_it_is_there(in
 
 def test_a_database_that_is_away_is_not_asked_in_a_storm(installation, durable_cluster, exchange, workspace):
     """Under load and without a server, attempts to connect stay few (FT-36, LN-14)."""
+    until(lambda: exchange.is_ready, 10)
     token = workspace.sign_up().token()
     durable_cluster.stop("fast")
     attempts, stop = [0], threading.Event()

@@ -82,7 +82,7 @@ def test_the_run_logged_something_at_all(scene):
     assert len(scene["installation"].cluster.log) > 1000
 
 
-@pytest.mark.parametrize("number, name", enumerate(["token-exchange", "key-rotator", "sso-admin"]))
+@pytest.mark.parametrize("number, name", list(enumerate(["token-exchange", "key-rotator", "sso-admin"])))
 def test_no_secret_is_in_a_services_log(scene, number, name):
     log = scene["services"][number].log
     assert [what for what, secret in scene["marked"].items() if secret in log] == []

@@ -142,7 +142,7 @@ def test_a_taken_port_stops_the_start_with_a_clear_line(installation, exchange):
     environment = {**installation.environment("token_exchange"), "HTTP_PORT": str(exchange.port)}
     done = run_program("token-exchange", "serve", environment=environment, timeout=30)
     assert done.returncode not in (0, -6, -11), done
-    assert str(exchange.port) in done.stdout + done.stderr
+    assert "in use" in done.stdout + done.stderr
 
 
 def test_json_logs_are_one_object_a_line_whatever_the_request_says(installation):
