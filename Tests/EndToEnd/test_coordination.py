@@ -9,7 +9,7 @@ import pytest
 
 from harness.appapi import AppAPI
 from harness.tokens import claims_of
-from harness.waiting import Stopwatch, until
+from harness.waiting import Stopwatch, holds_throughout, until
 
 BOUND = 1.5
 
@@ -82,6 +82,29 @@ def test_a_listener_that_is_cut_again_and_again_delays_nothing_beyond_the_bound(
         thread.join(10)
     assert sum(cut) > 0
     assert max(times) < BOUND, times
+
+
+def test_a_server_that_ends_idle_connections_does_not_end_ours(installation, workspace, person):
+    """LN-9: what the server is set to for everybody does not cut the listener or the pool off."""
+    name = installation.database.name
+    installation.database.execute(f'ALTER DATABASE "{name}" SET idle_session_timeout = \'1s\'')
+    listening = (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename = 'token_exchange'"
+        " AND backend_start > %s ORDER BY pid"
+    )
+    started = installation.database.value("SELECT clock_timestamp()")
+    service = installation.start_exchange(SHUTDOWN_DRAIN="0s")
+    try:
+        token = person.token()
+        until(lambda: workspace.exchange(token, service=service).status == 200, 5)
+        before = {row[0] for row in installation.database.rows(listening, started)}
+        assert len(before) >= 2
+        holds_throughout(lambda: service.is_ready, 3.5, every=0.1)
+        assert before <= {row[0] for row in installation.database.rows(listening, started)}
+        assert workspace.exchange(token, service=service).status == 200
+    finally:
+        installation.database.execute(f'ALTER DATABASE "{name}" RESET idle_session_timeout')
+        assert service.stop() == 0
 
 
 def test_every_node_hears_of_it(workspace, person, exchange, second):

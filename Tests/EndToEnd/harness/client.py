@@ -68,7 +68,7 @@ class Client:
         started = time.monotonic()
         connection = self._connection
         try:
-            connection.putrequest(method, path, skip_accept_encoding=True)
+            connection.putrequest(method, path, skip_host="host" in names, skip_accept_encoding=True)
             for name, value in fields:
                 connection.putheader(name, value)
             connection.endheaders(body)
