@@ -116,6 +116,7 @@ struct Hostile: Sendable, CustomTestStringConvertible {
         Hostile("chunk size with 0x", post("Transfer-Encoding: chunked\r\n", "0x1\r\na\r\n0\r\n\r\n")),
         Hostile("chunk size with space", post("Transfer-Encoding: chunked\r\n", "1 \r\na\r\n0\r\n\r\n")),
         Hostile("chunk size missing", post("Transfer-Encoding: chunked\r\n", "\r\na\r\n0\r\n\r\n")),
+        Hostile("last chunk size missing", post("Transfer-Encoding: chunked\r\n", "\r\n\r\n")),
         Hostile("chunk size endless", post("Transfer-Encoding: chunked\r\n", "000000001\r\na\r\n0\r\n\r\n")),
         Hostile("chunk extension", post("Transfer-Encoding: chunked\r\n", "1;a=b\r\na\r\n0\r\n\r\n")),
         Hostile("chunk with LF only", post("Transfer-Encoding: chunked\r\n", "1\na\n0\n\n")),

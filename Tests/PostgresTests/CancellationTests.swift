@@ -13,11 +13,13 @@ struct `a cancelled task` {
     @Test func `never has another's answer, nor another its`() async throws {
         let cancelled = Counter()
         let answered = Counter()
-        try await withPool({
-            $0.connections = 3
-            $0.pipelineDepth = 8
-            $0.waitingLimit = 10_000
-        }) { pool in
+        try await withPool(
+            having {
+                $0.connections = 3
+                $0.pipelineDepth = 8
+                $0.waitingLimit = 10_000
+            }
+        ) { pool in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for caller in 0..<50 {
                     group.addTask {
@@ -65,10 +67,12 @@ struct `a cancelled task` {
             WHERE datname = current_database() AND backend_type = 'client backend'
             """
         ) { row throws(RowDecodingError) in try row.next() }
-        try await withPool({
-            $0.connections = 2
-            $0.statementTimeout = .seconds(60)
-        }) { pool in
+        try await withPool(
+            having {
+                $0.connections = 2
+                $0.statementTimeout = .seconds(60)
+            }
+        ) { pool in
             let task = Task { try await pool.execute(nap.bind(30), deadline: .seconds(60)) }
             try await eventually("the statement runs") {
                 let count = try await pool.query(sleepers.bind())
@@ -110,10 +114,12 @@ struct `a cancelled task` {
     }
 
     @Test func `that waits for a connection of its own waits no more`() async throws {
-        try await withPool({
-            $0.connections = 1
-            $0.acquireTimeout = .seconds(30)
-        }) { pool in
+        try await withPool(
+            having {
+                $0.connections = 1
+                $0.acquireTimeout = .seconds(30)
+            }
+        ) { pool in
             try await pool.withSession { session in
                 let waiting = Task { try await pool.withSession { _ in } }
                 let alsoWaiting = Task { try await pool.query(echo.bind(1), deadline: .seconds(30)) }

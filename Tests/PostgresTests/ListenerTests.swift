@@ -23,7 +23,7 @@ struct `a listener` {
             for await event in listener.events { log.append(event) }
             return true
         }
-        try await whileRunning({ try await listener.run() }) {
+        try await whileRunning(listener.run) {
             try await eventually("it listens") { log.all == [.resync] && listener.status.isConnected }
             try await body(listener, log)
         }
@@ -57,7 +57,7 @@ struct `a listener` {
         )
         try await TestCluster.shared.withDatabase { url in
             let listener = try PostgresListener(settings(url), channels: ["things"], logger: quiet)
-            try await whileRunning({ try await listener.run() }) {
+            try await whileRunning(listener.run) {
                 try await eventually("it listens") { listener.status.isConnected }
                 try await PostgresConnection.withConnection(settings(url)) { session in
                     let before = listener.status.lastHeard

@@ -90,7 +90,7 @@ struct `while the server is away` {
         let cluster = try await ThrowawayCluster.start()
         try await withPool(
             url: cluster.url,
-            { settings in
+            having { settings in
                 strict(&settings)
                 settings.connections = 1
                 settings.pipelineDepth = 2
@@ -130,7 +130,7 @@ struct `while the server is away` {
             let url = "postgresql://breezeway@127.0.0.1:\(dead),127.0.0.1:\(port)/postgres"
             try await withPool(
                 url: url,
-                {
+                having {
                     $0.connectTimeout = .milliseconds(500)
                     $0.validationAge = .milliseconds(1)
                 }

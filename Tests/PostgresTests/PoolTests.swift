@@ -9,12 +9,14 @@ struct `a pool` {
     @Test func `refuses those it has no place for, within the time they may wait, and health goes on`()
         async throws
     {
-        try await withPool({
-            $0.connections = 2
-            $0.pipelineDepth = 1
-            $0.waitingLimit = 4
-            $0.acquireTimeout = .milliseconds(300)
-        }) { pool in
+        try await withPool(
+            having {
+                $0.connections = 2
+                $0.pipelineDepth = 1
+                $0.waitingLimit = 4
+                $0.acquireTimeout = .milliseconds(300)
+            }
+        ) { pool in
             // Both connections are open before the rush.
             _ = try await pool.withSession { _ in try await pool.query(echo.bind(1)) }
             try await withThrowingTaskGroup(of: String.self) { group in
@@ -46,7 +48,7 @@ struct `a pool` {
         let sleepingBackend = Statement<Int>("SELECT pg_backend_pid() FROM pg_sleep(0.2)") {
             row throws(RowDecodingError) in try row.next()
         }
-        try await withPool({ $0.connections = 4 }) { pool in
+        try await withPool(having { $0.connections = 4 }) { pool in
             var last = Set<Int>()
             try await eventually("four connections serve at the same time") {
                 last = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -63,7 +65,7 @@ struct `a pool` {
     }
 
     @Test func `fails only what was on a connection whose backend is killed`() async throws {
-        try await withPool({ $0.connections = 2 }) { pool in
+        try await withPool(having { $0.connections = 2 }) { pool in
             try await pool.withSession { session in
                 let doomed = try await session.query(backend.bind())
                 async let sleeping = failure { try await session.execute(nap.bind(5)) }
@@ -92,10 +94,12 @@ struct `a pool` {
 
     @Test func `replaces a connection that died while it was idle, without its caller's notice`() async throws
     {
-        try await withPool({
-            $0.connections = 1
-            $0.validationAge = .milliseconds(1)
-        }) { pool in
+        try await withPool(
+            having {
+                $0.connections = 1
+                $0.validationAge = .milliseconds(1)
+            }
+        ) { pool in
             for _ in 0..<5 {
                 let process = try await pool.query(backend.bind())
                 try await PostgresConnection.withConnection(settings(pool.settings.url)) { session in
@@ -117,10 +121,12 @@ struct `a pool` {
     }
 
     @Test func `replaces connections at the end of their life under load, and nobody fails`() async throws {
-        try await withPool({
-            $0.connections = 3
-            $0.maximumLifetime = .milliseconds(200)
-        }) { pool in
+        try await withPool(
+            having {
+                $0.connections = 3
+                $0.maximumLifetime = .milliseconds(200)
+            }
+        ) { pool in
             let backends = try await withThrowingTaskGroup(of: Set<Int>.self) { group in
                 for _ in 0..<6 {
                     group.addTask {
@@ -174,7 +180,7 @@ struct `a pool` {
         }
         try await withPool(
             url: proxy.url(for: url),
-            {
+            having {
                 $0.connections = 1
                 $0.statementTimeout = .seconds(150)
             }

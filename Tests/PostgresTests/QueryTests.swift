@@ -69,7 +69,7 @@ struct `a query` {
         let wrong = Statement<Int>("SELECT nothing FROM nowhere") { row throws(RowDecodingError) in
             try row.next()
         }
-        try await withPool({ $0.connections = 1 }) { pool in
+        try await withPool(having { $0.connections = 1 }) { pool in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for index in 0..<60 {
                     group.addTask {
@@ -93,7 +93,7 @@ struct `a query` {
         let count = Statement<Int, Int>("SELECT count(*) FROM t WHERE n / 1000 = $1") {
             row throws(RowDecodingError) in try row.next()
         }
-        try await withPool({ $0.connections = 1 }) { pool in
+        try await withPool(having { $0.connections = 1 }) { pool in
             try await pool.withSession {
                 try await $0.execute(script: "CREATE TABLE t (n int8 CHECK (n % 1000 <> 999))")
             }
@@ -125,7 +125,7 @@ struct `a query` {
 
     @Test func `goes on after its tables have changed under it`() async throws {
         let all = Statement<Int>("SELECT * FROM t") { row throws(RowDecodingError) in try row.next() }
-        try await withPool({ $0.connections = 2 }) { pool in
+        try await withPool(having { $0.connections = 2 }) { pool in
             try await pool.withSession {
                 try await $0.execute(script: "CREATE TABLE t (n int8); INSERT INTO t VALUES (1)")
             }
@@ -153,7 +153,7 @@ struct `a query` {
     @Test func `goes on after the session has forgotten its statements, also in a transaction`() async throws
     {
         let forget = Statement<Void>("DEALLOCATE ALL")
-        try await withPool({ $0.connections = 1 }) { pool in
+        try await withPool(having { $0.connections = 1 }) { pool in
             let before = try await pool.query(echo.bind(1))
             #expect(before == [1])
             try await pool.execute(forget.bind())
@@ -166,7 +166,7 @@ struct `a query` {
     }
 
     @Test func `that takes too long is ended by the server, and by its own deadline`() async throws {
-        try await withPool({ $0.statementTimeout = .milliseconds(100) }) { pool in
+        try await withPool(having { $0.statementTimeout = .milliseconds(100) }) { pool in
             let error = await failure { try await pool.execute(nap.bind(10)) }
             #expect(error?.sqlState == .queryCanceled)
         }
@@ -193,12 +193,14 @@ struct `a query` {
                 current_setting('default_transaction_isolation'), current_setting('idle_session_timeout')]
             """
         ) { row throws(RowDecodingError) in try row.next() }
-        try await withPool({
-            $0.role = role
-            $0.statementTimeout = .seconds(3)
-            $0.applicationName = "an application"
-            $0.searchPath = "\"a b\", pg_catalog"
-        }) { pool in
+        try await withPool(
+            having {
+                $0.role = role
+                $0.statementTimeout = .seconds(3)
+                $0.applicationName = "an application"
+                $0.searchPath = "\"a b\", pg_catalog"
+            }
+        ) { pool in
             let settings = try await pool.query(facts.bind())
             #expect(
                 settings == [

@@ -37,7 +37,7 @@ func withPool<Value: Sendable>(
     _ body: (PostgresPool) async throws -> Value
 ) async throws -> Value {
     let pool = try PostgresPool(settings(url, configure), logger: quiet)
-    return try await whileRunning({ try await pool.run() }) { try await body(pool) }
+    return try await whileRunning(pool.run) { try await body(pool) }
 }
 
 /// Runs `body` beside a service, and cancels that afterwards.
@@ -96,4 +96,9 @@ final class Counter: Sendable {
     var count: Int { value.load(ordering: .relaxed) }
 
     func add() { value.add(1, ordering: .relaxed) }
+}
+
+/// A change of settings, to be read as one phrase: a pool having one connection.
+func having(_ change: @escaping (inout PostgresSettings) -> Void) -> (inout PostgresSettings) -> Void {
+    change
 }

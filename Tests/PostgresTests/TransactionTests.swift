@@ -78,7 +78,7 @@ struct `a transaction` {
     }
 
     @Test func `is repeated when it lost against another`() async throws {
-        try await withTable({ $0.connections = 5 }) { pool in
+        try await withTable(having { $0.connections = 5 }) { pool in
             try await pool.execute(insert.bind(1))
             let attempts = Counter()
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -101,7 +101,7 @@ struct `a transaction` {
     }
 
     @Test func `is repeated when it was chosen to end a deadlock`() async throws {
-        try await withTable({ $0.connections = 4 }) { pool in
+        try await withTable(having { $0.connections = 4 }) { pool in
             try await pool.execute(insert.bind(1))
             try await pool.execute(insert.bind(2))
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -187,7 +187,7 @@ struct `a transaction` {
     }
 
     @Test func `is not left open by a cancelled task`() async throws {
-        try await withTable({ $0.connections = 2 }) { pool in
+        try await withTable(having { $0.connections = 2 }) { pool in
             for _ in 0..<20 {
                 let task = Task {
                     try await pool.transaction { transaction in
@@ -252,7 +252,7 @@ struct `a session` {
         let memory = Statement<String>("SELECT current_setting('work_mem')") { row throws(RowDecodingError) in
             try row.next()
         }
-        try await withPool({ $0.connections = 1 }) { pool in
+        try await withPool(having { $0.connections = 1 }) { pool in
             let usual = try await pool.query(memory.bind())
             try await pool.withSession { session in
                 _ = try await session.pipeline(lock.bind(), set.bind())

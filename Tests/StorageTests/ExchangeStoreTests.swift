@@ -137,6 +137,36 @@ import Testing
         }
     }
 
+    @Test(arguments: [ConnectedApp.SignupPolicy.open, .inviteOnly])
+    func `looks again when the target's membership goes away under it`(
+        _ policy: ConnectedApp.SignupPolicy
+    ) async throws {
+        try await withInstallation { installation in
+            let scene = try await Scene(on: installation, signupPolicy: policy)
+            let store = ExchangeStore(pool: installation.exchange)
+            let outcome = try await withThrowingTaskGroup(of: ExchangeStore.Outcome.self) { group in
+                try await installation.superuser.transaction { removal in
+                    try await removal.execute(script: "DELETE FROM memberships WHERE app_id = 'target'")
+                    group.addTask { try await store.attempt(scene.attempt(from: scene.session)) }
+                    // The new row's foreign key waits for the removal to end.
+                    let isWaiting = try await eventually {
+                        try await installation.number(Self.waiting) ?? 0 > 0
+                    }
+                    #expect(isWaiting)
+                }
+                return try #require(try await group.next())
+            }
+            #expect(outcome.standing.target == nil)
+            #expect((outcome.recordedUntil != nil) == (policy == .open))
+        }
+    }
+
+    private static let waiting = """
+        SELECT count(*)
+        FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'
+        """
+
     @Test func `without a target records nothing and still tells the standing`() async throws {
         try await withInstallation { installation in
             let scene = try await Scene(on: installation)
@@ -184,12 +214,18 @@ struct Scene: Sendable {
 
     init(
         on installation: Installation,
+        signupPolicy: ConnectedApp.SignupPolicy = .open,
         lifetimes: ConnectedApp.Lifetimes = ConnectedApp.Lifetimes(),
         isMember: Bool = true
     ) async throws {
         workspace = try await installation.workspace()
         source = try await installation.app("source", in: workspace)
-        target = try await installation.app("target", in: workspace, lifetimes: lifetimes)
+        target = try await installation.app(
+            "target",
+            in: workspace,
+            signupPolicy: signupPolicy,
+            lifetimes: lifetimes
+        )
         user = try await installation.user(
             in: workspace,
             memberOf: [(source, .active)] + (isMember ? [(target, .active)] : [])

@@ -85,33 +85,71 @@ import Testing
         }
     }
 
-    @Test func `that are missing refuse the session, and nothing of the attempt is done`() async throws {
+    @Test func `are made by whoever records a session on a day that has none`() async throws {
         try await withInstallation { installation in
+            let later = after(30 * 86_400)
             let scene = try await Scene(on: installation, isMember: false)
-            let store = ExchangeStore(pool: installation.exchange)
-            var attempt = scene.attempt(from: scene.session)
-            attempt = ExchangeStore.Attempt(
-                workspaceID: attempt.workspaceID,
-                sourceSessionID: attempt.sourceSessionID,
-                userID: attempt.userID,
-                sourceAppID: attempt.sourceAppID,
-                target: attempt.target,
+            let source = session(
+                of: scene.user,
+                in: scene.source,
+                lastUsedAt: later,
+                expiresAt: later + 86_400
+            )
+            try await installation.add(source, in: scene.workspace)
+            let attempt = scene.attempt(from: source, limit: 5, at: later)
+            let outcome = try await ExchangeStore(pool: installation.exchange).attempt(attempt)
+            #expect(outcome.recordedUntil == later + 86_400)
+            // The first try left nothing behind.
+            #expect(outcome.standing.exchangesThisMinute == 1)
+            #expect(outcome.standing.target == nil)
+            #expect(try await installation.number("SELECT count(*) FROM sessions WHERE app_id = 'target'") == 1)
+
+            let beginning = SignInStore.Beginning(
+                sessionID: Session.ID(UUID.v7(at: later + 86_400)),
+                app: scene.target,
+                cookieHash: [UInt8](repeating: 0, count: 32),
+                methods: [],
+                address: nil,
+                userAgent: nil,
+                lifetime: 60,
+                idleTimeout: 60,
+                remembers: true,
+                now: later + 86_400
+            )
+            let begun = try await SignInStore(pool: installation.exchange).begin(
+                beginning,
+                of: scene.user,
+                in: scene.workspace
+            )
+            #expect(begun.isRecorded)
+        }
+    }
+
+    @Test func `that are missing refuse a session's row with a check violation of no constraint`() async throws {
+        try await withInstallation { installation in
+            let scene = try await Scene(on: installation)
+            // A session whose id is of another day than the instant it is recorded at: no second try helps it.
+            let attempt = ExchangeStore.Attempt(
+                workspaceID: scene.workspace,
+                sourceSessionID: scene.session.id,
+                userID: scene.user,
+                sourceAppID: scene.source.id,
+                target: scene.target,
                 isWorthRecording: true,
-                apiKeyID: attempt.apiKeyID,
+                apiKeyID: APIKey.ID(UUID()),
                 newSessionID: Session.ID(UUID.v7(at: after(40 * 86_400))),
                 address: nil,
                 userAgent: nil,
-                exchangesPerMinute: 5,
+                exchangesPerMinute: nil,
                 now: now
             )
-            #expect(try await sqlState { _ = try await store.attempt(attempt) } == .checkViolation)
-            #expect(
-                try await installation.texts("SELECT app_id FROM memberships") == ["source"]
-            )
-            #expect(try await installation.number("SELECT count(*) FROM rate_windows") == 0)
-
-            _ = try await KeyStore(pool: installation.exchange).ensureSessionPartitions(days: 40)
-            #expect(try await store.attempt(attempt).recordedUntil != nil)
+            do {
+                _ = try await ExchangeStore(pool: installation.exchange).attempt(attempt)
+                Issue.record("there is a partition where none should be")
+            } catch .server(let refusal) {
+                #expect(refusal.sqlState == .checkViolation)
+                #expect(refusal.constraint == nil)
+            }
         }
     }
 

@@ -59,7 +59,8 @@ package struct Bootstrap: Sendable {
     /// stops. At the signal `/readyz` says 503 and answers close their connections at once; after
     /// `SHUTDOWN_DRAIN` the server stops accepting, and requests under way finish. A second signal, or the
     /// end of the time, cancels what is left. Returns when everything has ended; throws what a service
-    /// threw before that. A program that ignores even cancellation is ended by the kernel five seconds later.
+    /// threw before that. A program that ignores even cancellation is ended by the kernel a few seconds
+    /// later.
     package func run(_ services: [any Service]) async throws {
         logger.notice("Started.", metadata: .of([.name: .string(settings.program)]))
         let group = ServiceGroup(configuration: configuration(services))
@@ -115,7 +116,7 @@ package struct Bootstrap: Sendable {
             isStopping = true
             logger.notice("Told to stop.", metadata: .of([.reason: .string("\(signal)")]))
             drain.raise()
-            ProcessSetup.endIfStuck(after: settings.shutdownTimeout + .seconds(5))
+            ProcessSetup.endIfStuck(after: settings.shutdownTimeout + .seconds(2))
             await group.triggerGracefulShutdown()
         }
     }

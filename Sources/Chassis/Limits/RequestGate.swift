@@ -24,7 +24,7 @@ final class RequestGate: ChannelDuplexHandler {
 
     private let limits: HTTPLimits
     private let edge: HTTPEdge
-    private let isOverflow: Bool
+    private var isOverflow = false
     private var phase = Phase.head
     private var held = ByteBuffer()
     private var scanner: HeadScanner
@@ -43,7 +43,6 @@ final class RequestGate: ChannelDuplexHandler {
         self.limits = limits
         self.edge = edge
         scanner = HeadScanner(limits: limits)
-        isOverflow = edge.connectionOpened() > limits.connections
     }
 
     // The context is kept while the handler is in the pipeline, for the answers' end, which arrives from
@@ -51,7 +50,12 @@ final class RequestGate: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        setAlarm(after: limits.idleTimeout)
+        isOverflow = edge.connectionOpened() > limits.connections
+        // A connection that comes while the listener is being closed may miss the word that it is; it must
+        // not keep the service from ending.
+        setAlarm(
+            after: edge.drain.isDraining ? min(limits.idleTimeout, limits.lingerTimeout) : limits.idleTimeout
+        )
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -147,7 +151,8 @@ final class RequestGate: ChannelDuplexHandler {
 
     /// Whether the answer being written is the connection's last.
     var isLast: Bool {
-        phase == .closing || isQuiescing || inputEnded && held.readableBytes == 0 || edge.drain.isDraining || head?.keepsAlive != true
+        phase == .closing || isQuiescing || inputEnded && held.readableBytes == 0 || edge.drain.isDraining
+            || head?.keepsAlive != true
             || served >= limits.requestsPerConnection
     }
 

@@ -1,7 +1,9 @@
 package import Hummingbird
 
 /// What is known about a request before its handler runs.
-package struct RequestFacts: Sendable {
+///
+/// It never changes once made; it is a class only so that copying a context copies one reference.
+package final class RequestFacts: Sendable {
     /// The id that names the request.
     package let id: RequestIdentity
     /// Where it is held to come from.

@@ -37,6 +37,8 @@ package final class PipelineUnit: @unchecked Sendable {
     var connection: Connection?
     /// How long it may wait for a connection.
     var waitsUntil = Moment.never
+    /// Whether a cancel request meant for another may meet it without harm, as it may ROLLBACK.
+    var toleratesCancel = false
     /// Told of the answer, for a unit that no task waits for.
     var onAnswer: ((PostgresError?) -> Void)?
     /// How many results come before those the task asked for.

@@ -25,7 +25,13 @@ extension PoolDriver {
             deadline: Moment.now() + deadline,
             commits: false
         )
-        try await unit.perform(on: reserve)
+        do {
+            try await unit.perform(on: reserve)
+        } catch {
+            // The next one must not wait behind this one.
+            if case .deadlineExceeded = error { reserve.reset() }
+            throw error
+        }
         return try unit.rows(of: 0, versionQuery.decoding).first ?? 0
     }
 }

@@ -100,9 +100,16 @@ final class PoolDriver: ConnectionOwner, UnitTarget {
     }
 
     func discard(_ unit: PipelineUnit) {
-        // Wherever it is, it learns of it when it is looked at next; a connection has a closer look.
-        guard unit.isSubmitted else { return unit.answer(.cancelled) }
-        if let connection = unit.connection { connection.discard(unit) } else { unit.answer(.cancelled) }
+        if let connection = unit.connection { return connection.discard(unit) }
+        let isWaiting = unit.isSubmitted && !unit.isAnswered
+        unit.answer(.cancelled)
+        if isWaiting { forgetAnswered() }
+    }
+
+    /// Those who no longer wait must not take the places of those who would.
+    private func forgetAnswered() {
+        state.forget(units: \.isAnswered, leases: \.isAnswered, now: Reactor.shared.now)
+        perform()
     }
 
     private func dispatch(_ unit: PipelineUnit) {
@@ -157,8 +164,7 @@ final class PoolDriver: ConnectionOwner, UnitTarget {
     /// Whoever asked no longer waits.
     func discard(_ request: LeaseRequest) {
         request.answer(.failure(.cancelled))
-        state.forget(units: \.isAnswered, leases: \.isAnswered, now: Reactor.shared.now)
-        perform()
+        forgetAnswered()
     }
 
     // MARK: What connections report
@@ -299,7 +305,7 @@ final class PoolDriver: ConnectionOwner, UnitTarget {
             } else {
                 refused = true
                 meters.refused(.exhausted)
-                unit.answer(unit.deadline <= now ? .deadlineExceeded : .poolExhausted)
+                unit.answer(unit.deadline <= now ? .deadlineExceeded : waitedTooLong)
             }
         }
         for index in 0..<state.leases.count where !state.leases[index].isAnswered {
@@ -309,12 +315,16 @@ final class PoolDriver: ConnectionOwner, UnitTarget {
             } else {
                 refused = true
                 meters.refused(.exhausted)
-                request.answer(.failure(.poolExhausted))
+                request.answer(.failure(waitedTooLong))
             }
         }
         if refused { state.forget(units: \.isAnswered, leases: \.isAnswered, now: now) }
         if next < .never { timer.advance(to: next) }
         perform()
+    }
+
+    private var waitedTooLong: PostgresError {
+        state.open == 0 ? .unavailable("no connection could be opened in time") : .poolExhausted
     }
 
     private func refuseWaiting(_ error: PostgresError) {

@@ -110,6 +110,7 @@ package final class PostgresTransaction: PostgresQuerying {
             deadline: Moment.now() + .seconds(2),
             commits: false
         )
+        unit.toleratesCancel = true
         do {
             try await unit.perform(on: lease, isCancellable: false)
         } catch {

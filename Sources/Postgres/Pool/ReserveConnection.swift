@@ -36,6 +36,11 @@ final class ReserveConnection: ConnectionOwner, UnitTarget {
         refuse(.unavailable("the pool is shut down"))
     }
 
+    /// Gives up a connection that did not answer in time.
+    func reset() {
+        connection?.close()
+    }
+
     private func connect() {
         guard attempt == nil else { return }
         attempt = ConnectAttempt(parameters, timeout: min(settings.connectTimeout, .seconds(1))) {

@@ -15,7 +15,7 @@ struct TestService {
 
     init(
         _ environment: [String: String] = [:],
-        limits: HTTPLimits? = nil,
+        limits: HTTPLimits = .patient,
         readiness: [ReadinessCheck] = [],
         errors: ErrorAnswers = ErrorAnswers(),
         routes: (Router<ServiceContext>) -> Void = { _ in }
@@ -78,19 +78,34 @@ struct TestService {
     }
 }
 
+extension HTTPLimits {
+    /// The standard limits with deadlines that a busy machine does not miss.
+    static let patient = {
+        var limits = HTTPLimits.standard
+        limits.headerDeadline = .seconds(120)
+        limits.bodyDeadline = .seconds(240)
+        limits.idleTimeout = .seconds(120)
+        return limits
+    }()
+}
+
 /// A log sink whose lines can be read back.
 final class LogFile: Sendable {
     let sink: LogSink
     private let path: String
+    private let descriptor: Int32
 
     init() throws {
         path = NSTemporaryDirectory() + "chassis-\(UUID().uuidString).log"
-        let descriptor = unsafe open(path, O_CREAT | O_RDWR | O_APPEND, 0o600)
+        descriptor = unsafe open(path, O_CREAT | O_RDWR | O_APPEND, 0o600)
         guard descriptor >= 0 else { throw CocoaError(.fileNoSuchFile) }
         sink = LogSink(descriptor: descriptor)
     }
 
-    deinit { _ = unsafe unlink(path) }
+    deinit {
+        _ = unsafe unlink(path)
+        close(descriptor)
+    }
 
     /// All lines so far.
     var lines: [String] {
