@@ -7,7 +7,6 @@ import pytest
 
 from harness.appapi import AppAPI
 from harness.load import at_once
-from harness.people import cookies_of
 from harness.tokens import claims_of
 from harness.waiting import until
 
@@ -182,10 +181,7 @@ def test_a_child_exchanged_while_its_parent_ends_never_outlives_it(workspace, ex
     person = workspace.sign_up()
     made = refused = 0
     for _ in range(25):
-        answer = person.sign_in()
-        assert answer.status == 200, answer
-        person.cookie = cookies_of(answer)
-        source = person.token()
+        source = person.exchanged("acme")["access"]
         children, stop = [], threading.Event()
 
         def work():

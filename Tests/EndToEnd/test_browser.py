@@ -123,13 +123,13 @@ def test_a_wrong_password_and_an_unknown_address_are_answered_alike(exchange, wo
 def test_an_unknown_address_costs_the_same_time_as_a_wrong_password(exchange, workspace):
     people = [workspace.sign_up() for _ in range(2)]
     wrong, unknown = [], []
-    for number in range(8):
+    for number in range(5):
         body = {"email": people[number % 2].email, "password": "not the password"}
         wrong.append(post(exchange, workspace, "/sign-in/email", body).seconds)
         body = {"email": f"nobody{number}@example.com", "password": "not the password"}
         unknown.append(post(exchange, workspace, "/sign-in/email", body).seconds)
     # Hashing takes many times what everything else does: its absence would show as a tenth.
-    assert sorted(unknown)[4] > sorted(wrong)[4] / 2, (wrong, unknown)
+    assert sorted(unknown)[2] > sorted(wrong)[2] / 2, (wrong, unknown)
 
 
 def test_a_taken_address_is_refused_and_nothing_is_written(exchange, workspace, somebody):
@@ -267,11 +267,20 @@ def test_the_eleventh_failure_within_fifteen_minutes_is_429_even_with_the_right_
     assert answer.status == 429, answer
     assert int(answer.header("Retry-After") or answer.header("X-Retry-After")) >= 1
     assert workspace.count("sessions") == sessions
-    # The account, not the address: others go on; and the same for an address that is nobody's.
+    # The account, not the address: others go on.
     assert bystander.sign_in().status == 200
-    ghost = {"email": f"ghost{time.time_ns()}@example.com", "password": "not the password"}
-    statuses = [post(exchange, workspace, "/sign-in/email", ghost).status for _ in range(11)]
-    assert statuses == [401] * 10 + [429]
+
+
+def test_a_workspace_sets_its_own_number_of_failures_and_nobody_is_told_who_exists(installation, exchange):
+    workspace = installation.workspace()
+    workspace.change(failure_limit=2)
+    person = workspace.sign_up()
+    if 900 - time.time() % 900 < 30:
+        pytest.skip("the fifteen-minute window is about to end")
+    for email in (person.email, "ghost@example.com"):
+        body = {"email": email, "password": "not the password"}
+        statuses = [post(exchange, workspace, "/sign-in/email", body).status for _ in range(3)]
+        assert statuses == [401, 401, 429], email
 
 
 def test_sign_ins_per_address_and_minute_are_limited(installation):
