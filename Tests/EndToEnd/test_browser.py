@@ -90,8 +90,13 @@ def test_the_cookie_is_kept_nowhere_and_its_hash_is(workspace, somebody):
     answer = somebody.sign_in()
     value = cookie_of(answer).value
     secret = value.split(".")[0]
-    row = workspace.session(max(workspace.database.rows(
-        "SELECT id FROM sessions WHERE workspace_id = %s AND user_id = %s", workspace.uuid, somebody.id))[0])
+    row = workspace.session(
+        max(
+            workspace.database.rows(
+                "SELECT id FROM sessions WHERE workspace_id = %s AND user_id = %s", workspace.uuid, somebody.id
+            )
+        )[0]
+    )
     assert len(row["cookie_hash"]) == 32
     assert all(secret not in str(content) for content in row.values() if not isinstance(content, bytes))
     assert secret.encode() not in bytes(row["cookie_hash"])
@@ -108,13 +113,17 @@ def test_signing_in_begins_a_new_session_and_leaves_the_old_one(workspace, someb
 
 
 def test_an_address_is_the_same_in_any_case(exchange, workspace, somebody):
-    answer = post(exchange, workspace, "/sign-in/email", {"email": somebody.email.upper(), "password": somebody.password})
+    answer = post(
+        exchange, workspace, "/sign-in/email", {"email": somebody.email.upper(), "password": somebody.password}
+    )
     assert answer.status == 200, answer
 
 
 def test_a_wrong_password_and_an_unknown_address_are_answered_alike(exchange, workspace, somebody):
     wrong = post(exchange, workspace, "/sign-in/email", {"email": somebody.email, "password": "not the password"})
-    unknown = post(exchange, workspace, "/sign-in/email", {"email": "nobody@example.com", "password": "not the password"})
+    unknown = post(
+        exchange, workspace, "/sign-in/email", {"email": "nobody@example.com", "password": "not the password"}
+    )
     assert_refused(wrong, 401, "INVALID_EMAIL_OR_PASSWORD")
     assert wrong.body == unknown.body and unknown.status == 401
     assert not wrong.all_headers("Set-Cookie") and not unknown.all_headers("Set-Cookie")
@@ -140,11 +149,23 @@ def test_a_taken_address_is_refused_and_nothing_is_written(exchange, workspace, 
     assert workspace.footprint() == before
 
 
-@pytest.mark.parametrize("body", [
-    {}, {"email": "a@example.com"}, {"password": PASSWORD}, {"email": 1, "password": PASSWORD},
-    {"email": "a@example.com", "password": 1}, {"email": "a@example.com", "password": None}, [], "x", None,
-    {"email": "nothing", "password": PASSWORD}, {"email": "a@b\u0000.com", "password": PASSWORD},
-], ids=repr)
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"email": "a@example.com"},
+        {"password": PASSWORD},
+        {"email": 1, "password": PASSWORD},
+        {"email": "a@example.com", "password": 1},
+        {"email": "a@example.com", "password": None},
+        [],
+        "x",
+        None,
+        {"email": "nothing", "password": PASSWORD},
+        {"email": "a@b\u0000.com", "password": PASSWORD},
+    ],
+    ids=repr,
+)
 def test_signing_in_with_a_body_that_is_not_one_is_400(exchange, workspace, body):
     answer = exchange.post(
         workspace.routes + "/sign-in/email",
@@ -165,8 +186,13 @@ def test_signing_up_with_a_password_too_short_or_long_is_400(exchange, workspace
 
 def test_nobody_signs_up_as_verified_or_with_a_chosen_id(exchange, workspace):
     body = {
-        "email": f"{time.time_ns()}@example.com", "password": PASSWORD, "name": "A", "emailVerified": True,
-        "id": "00000000-0000-7000-8000-000000000000", "role": "admin", "status": "active",
+        "email": f"{time.time_ns()}@example.com",
+        "password": PASSWORD,
+        "name": "A",
+        "emailVerified": True,
+        "id": "00000000-0000-7000-8000-000000000000",
+        "role": "admin",
+        "status": "active",
     }
     answer = post(exchange, workspace, "/sign-up/email", body)
     assert answer.status == 200 and answer.json["user"]["emailVerified"] is False
@@ -183,7 +209,9 @@ def test_an_app_that_admits_nobody_by_itself_gives_no_session(exchange, workspac
     assert workspace.count("sessions") == sessions
     if answer.status != 200:
         assert_refused(answer, answer.status)
-    user_id = workspace.database.value("SELECT id FROM users WHERE workspace_id = %s AND email = %s", workspace.uuid, email)
+    user_id = workspace.database.value(
+        "SELECT id FROM users WHERE workspace_id = %s AND email = %s", workspace.uuid, email
+    )
     assert user_id is None or workspace.membership(user_id, app) == status
 
 
@@ -224,8 +252,18 @@ def test_a_cookie_that_was_changed_is_none(exchange, workspace, somebody, person
     token, _, signature = value.partition(".")
     other_signature = person.cookie.partition(".")[2]
     spoilt = [
-        value[:-1], value + "x", f"{token}x.{signature}", f"{token}.{other_signature}", token, f".{signature}", "", "%",
-        f"{token}.", value.swapcase(), "%00", "x" * 5000,
+        value[:-1],
+        value + "x",
+        f"{token}x.{signature}",
+        f"{token}.{other_signature}",
+        token,
+        f".{signature}",
+        "",
+        "%",
+        f"{token}.",
+        value.swapcase(),
+        "%00",
+        "x" * 5000,
     ]
     for each in spoilt:
         headers = {"Origin": workspace.apps["acme"].origin, "Cookie": f"{name}={each}"}
@@ -257,7 +295,9 @@ def test_the_eleventh_failure_within_fifteen_minutes_is_429_even_with_the_right_
     window = 900
 
     def fail():
-        return post(exchange, workspace, "/sign-in/email", {"email": person.email, "password": "not the password"}).status
+        return post(
+            exchange, workspace, "/sign-in/email", {"email": person.email, "password": "not the password"}
+        ).status
 
     if window - time.time() % window < 60:
         pytest.skip("the fifteen-minute window is about to end")

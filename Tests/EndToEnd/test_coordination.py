@@ -26,7 +26,9 @@ def seconds_until_known(workspace, token, key, service, notify):
     change = workspace.database.change if notify else workspace.database.execute
     watch = Stopwatch()
     change("UPDATE api_keys SET revoked_at = now() WHERE id = %s", key)
-    until(lambda: workspace.exchange(token, key=key_text(workspace, key), service=service).status == 401, 10, every=0.005)
+    until(
+        lambda: workspace.exchange(token, key=key_text(workspace, key), service=service).status == 401, 10, every=0.005
+    )
     return watch.seconds
 
 
@@ -62,16 +64,21 @@ def test_the_operators_command_wakes_the_nodes_itself(installation, exchange):
     assert statistics.median(times) < 0.25, times
 
 
-def test_a_listener_that_is_cut_again_and_again_delays_nothing_beyond_the_bound(installation, workspace, person, exchange):
+def test_a_listener_that_is_cut_again_and_again_delays_nothing_beyond_the_bound(
+    installation, workspace, person, exchange
+):
     token, stop = person.token(), threading.Event()
     cut = []
 
     def cutting():
         with installation.database.connect() as connection:
             while not stop.wait(0.05):
-                cut.append(connection.execute(
-                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND usename = 'token_exchange' AND query ILIKE '%listen%'").fetchone()[0])
+                cut.append(
+                    connection.execute(
+                        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
+                        " AND usename = 'token_exchange' AND query ILIKE '%listen%'"
+                    ).fetchone()[0]
+                )
 
     thread = threading.Thread(target=cutting, daemon=True)
     thread.start()
@@ -87,7 +94,7 @@ def test_a_listener_that_is_cut_again_and_again_delays_nothing_beyond_the_bound(
 def test_a_server_that_ends_idle_connections_does_not_end_ours(installation, workspace, person):
     """LN-9: what the server is set to for everybody does not cut the listener or the pool off."""
     name = installation.database.name
-    installation.database.execute(f'ALTER DATABASE "{name}" SET idle_session_timeout = \'1s\'')
+    installation.database.execute(f"ALTER DATABASE \"{name}\" SET idle_session_timeout = '1s'")
     listening = (
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename = 'token_exchange'"
         " AND backend_start > %s ORDER BY pid"
@@ -152,7 +159,9 @@ def test_a_change_in_a_transaction_that_ends_late_is_not_missed(installation, wo
     def write(number):
         with installation.database.connect() as connection:
             connection.execute("BEGIN")
-            connection.execute("SELECT pg_current_xact_id(), set_config('app.workspace_id', %s, true)", [str(workspace.uuid)])
+            connection.execute(
+                "SELECT pg_current_xact_id(), set_config('app.workspace_id', %s, true)", [str(workspace.uuid)]
+            )
             connection.execute("SELECT pg_sleep(%s)", [delays[number]])
             connection.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", [keys[number]])
             connection.execute("SELECT pg_sleep(%s)", [delays[-number - 1] / 4])

@@ -43,6 +43,7 @@ def call(workspace, person, exchange):
 
 def assert_partition_is_survived(service, call, partition, heal):
     """Silence: every answer is 503 in time, readiness says so within the lease; healed, all is well soon."""
+
     def fresh():
         client = service.client(timeout=10)
         try:

@@ -38,10 +38,23 @@ def test_an_isolated_app_has_sessions_of_its_own(workspace):
     assert person.browse("GET", "/token", app="acme").status in (401, 403)
 
 
-@pytest.mark.parametrize("origin", [
-    "https://evil.example", "null", "https://{host}.evil.example", "https://evil{host}", "http://{host}",
-    "https://{host}:444", "https://{host}/", "https://{host}/x", "{host}", "https://{HOST}x", "", "https://{host}\\@evil",
-])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "https://{host}.evil.example",
+        "https://evil{host}",
+        "http://{host}",
+        "https://{host}:444",
+        "https://{host}/",
+        "https://{host}/x",
+        "{host}",
+        "https://{HOST}x",
+        "",
+        "https://{host}\\@evil",
+    ],
+)
 def test_an_origin_of_no_app_gets_nothing(exchange, workspace, somebody, origin):
     host = workspace.apps["acme"].origin.removeprefix("https://")
     origin = origin.replace("{host}", host).replace("{HOST}", host.upper())
@@ -65,8 +78,13 @@ def test_cross_origin_answers_are_for_the_exact_origin_with_credentials(exchange
     assert answer.header("Access-Control-Allow-Credentials") == "true"
     assert "origin" in answer.header("Vary").lower()
     preflight = exchange.request(
-        "OPTIONS", workspace.routes + "/sign-in/email",
-        headers={"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"},
+        "OPTIONS",
+        workspace.routes + "/sign-in/email",
+        headers={
+            "Origin": origin,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type",
+        },
     )
     assert preflight.status in (200, 204)
     assert preflight.header("Access-Control-Allow-Origin") == origin
@@ -97,7 +115,8 @@ def hosted(installation):
 
 def sign_up_at(exchange, host, path="/api/auth"):
     return exchange.post(
-        path + "/sign-up/email", headers={"Host": host, "Origin": "https://shop.hosted.example"},
+        path + "/sign-up/email",
+        headers={"Host": host, "Origin": "https://shop.hosted.example"},
         json={"email": f"{secrets.token_hex(6)}@example.com", "password": "correct horse battery", "name": "A"},
     )
 
@@ -126,7 +145,9 @@ def test_at_another_host_no_domain_is_sent(exchange, hosted):
     assert cookie["domain"] == ""
 
 
-@pytest.mark.parametrize("host", ["auth.hosted.example.evil.example", "xauth.hosted.example", "hosted.example", "evil.example"])
+@pytest.mark.parametrize(
+    "host", ["auth.hosted.example.evil.example", "xauth.hosted.example", "hosted.example", "evil.example"]
+)
 def test_a_host_that_is_nobodys_has_no_workspace(exchange, hosted, host):
     assert sign_up_at(exchange, host).status == 404
 

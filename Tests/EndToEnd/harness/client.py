@@ -60,7 +60,9 @@ class Client:
         elif form is not None:
             body = urllib.parse.urlencode(form).encode()
         if body is not None and "content-type" not in names:
-            fields.append(("Content-Type", "application/x-www-form-urlencoded" if form is not None else "application/json"))
+            fields.append(
+                ("Content-Type", "application/x-www-form-urlencoded" if form is not None else "application/json")
+            )
         if body is not None and "content-length" not in names:
             fields.append(("Content-Length", str(len(body))))
         if body is None and method in ("POST", "PUT", "PATCH") and "content-length" not in names:

@@ -112,5 +112,3 @@ class Installation:
         finally:
             self.database.drop()
             shutil.rmtree(self.directory, ignore_errors=True)
-
-
