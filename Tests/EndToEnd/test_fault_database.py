@@ -30,7 +30,9 @@ def routes(workspace, person, session):
     source = session["source"]
     origin = {"Origin": workspace.apps["acme"].origin, "Cookie": person.cookie}
     return {
-        "exchange": lambda c: c.post(workspace.sessions_path, headers=workspace.exchange_headers(source), json={"app_id": "beta"}),
+        "exchange": lambda c: c.post(
+            workspace.sessions_path, headers=workspace.exchange_headers(source), json={"app_id": "beta"}
+        ),
         "refresh": lambda c: c.post(f"{beta}/tokens/refresh", headers={"X-Refresh-Token": session["refresh"]}),
         "current user": lambda c: c.get(f"{beta}/current_user", headers={"X-Authorization": session["access"]}),
         "sign out": lambda c: c.delete(f"{beta}/current_user", headers={"X-Authorization": session["access"]}),
@@ -39,10 +41,13 @@ def routes(workspace, person, session):
         "get-session": lambda c: c.get(workspace.routes + "/get-session", headers=origin),
         "token": lambda c: c.get(workspace.routes + "/token", headers=origin),
         "sign-in": lambda c: c.post(
-            workspace.routes + "/sign-in/email", headers=origin, json={"email": person.email, "password": person.password}
+            workspace.routes + "/sign-in/email",
+            headers=origin,
+            json={"email": person.email, "password": person.password},
         ),
         "sign-up": lambda c: c.post(
-            workspace.routes + "/sign-up/email", headers=origin,
+            workspace.routes + "/sign-up/email",
+            headers=origin,
             json={"email": "while.away@example.com", "password": person.password, "name": "A"},
         ),
     }
@@ -104,10 +109,16 @@ def test_a_restart_under_load_gives_200_or_503_and_nothing_else(installation, du
             until(lambda: len(load.succeeded()) > done + 10, 10, what="exchanges succeed again")
             assert watch.seconds < 4, watch.seconds
     outcomes = load.outcomes
-    assert {outcome.status for outcome in outcomes} <= {200, 503}, [o for o in outcomes if o.status not in (200, 503)][:5]
+    assert {outcome.status for outcome in outcomes} <= {200, 503}, [o for o in outcomes if o.status not in (200, 503)][
+        :5
+    ]
     assert max(outcome.seconds for outcome in outcomes) < 4
-    stored = {str(row[0]) for row in workspace.database.rows(
-        "SELECT id FROM sessions WHERE workspace_id = %s AND app_id = 'beta'", workspace.uuid)}
+    stored = {
+        str(row[0])
+        for row in workspace.database.rows(
+            "SELECT id FROM sessions WHERE workspace_id = %s AND app_id = 'beta'", workspace.uuid
+        )
+    }
     acknowledged = {claims_of(outcome.answer.json["access"])["sid"] for outcome in load.succeeded()}
     assert acknowledged <= stored
 
@@ -125,7 +136,8 @@ def test_backends_terminated_under_load_fail_only_what_was_on_them(installation,
             while not stop.wait(0.05):
                 ended[0] += connection.execute(
                     "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity WHERE usename = 'token_exchange'"
-                    " AND datname = current_database() ORDER BY random() LIMIT 1) chosen").fetchone()[0]
+                    " AND datname = current_database() ORDER BY random() LIMIT 1) chosen"
+                ).fetchone()[0]
 
     before = workspace.count("sessions")
     thread = threading.Thread(target=terminate, daemon=True)
@@ -154,7 +166,11 @@ def test_a_start_without_the_database_waits_and_serves_as_soon_as_it_is_there(in
     durable_cluster.stop("fast")
     try:
         service = installation.start_exchange(ready=False, SHUTDOWN_DRAIN="0s")
-        until(lambda: (answer := service.probe("/healthz")) and answer.status == 200, 10, what="it is alive without a database")
+        until(
+            lambda: (answer := service.probe("/healthz")) and answer.status == 200,
+            10,
+            what="it is alive without a database",
+        )
         ready = service.probe("/readyz")
         assert ready.status == 503 and "database" in ready.text
         assert workspace.exchange(token, service=service).status in (401, 503)
@@ -168,6 +184,7 @@ def test_a_start_without_the_database_waits_and_serves_as_soon_as_it_is_there(in
 
 def test_a_database_that_is_away_is_not_asked_in_a_storm(installation, durable_cluster, exchange, workspace):
     """Under load and without a server, attempts to connect stay few (FT-36, LN-14)."""
+    until(lambda: exchange.is_ready, 10)
     token = workspace.sign_up().token()
     durable_cluster.stop("fast")
     attempts, stop = [0], threading.Event()
@@ -189,8 +206,11 @@ def test_a_database_that_is_away_is_not_asked_in_a_storm(installation, durable_c
             watch = Stopwatch()
             with Load(
                 lambda _: exchange.client(),
-                lambda c: c.post(workspace.sessions_path, headers=workspace.exchange_headers(token), json={"app_id": "beta"}),
-                threads=4, pause=0.005,
+                lambda c: c.post(
+                    workspace.sessions_path, headers=workspace.exchange_headers(token), json={"app_id": "beta"}
+                ),
+                threads=4,
+                pause=0.005,
             ) as load:
                 until(lambda: watch.seconds > 4, 6)
         finally:

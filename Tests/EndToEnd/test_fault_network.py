@@ -43,6 +43,7 @@ def call(workspace, person, exchange):
 
 def assert_partition_is_survived(service, call, partition, heal):
     """Silence: every answer is 503 in time, readiness says so within the lease; healed, all is well soon."""
+
     def fresh():
         client = service.client(timeout=10)
         try:
@@ -55,7 +56,7 @@ def assert_partition_is_survived(service, call, partition, heal):
     watch = Stopwatch()
     answers = [fresh() for _ in range(3)]
     assert {answer.status for answer in answers} == {503}, answers
-    assert max(answer.seconds for answer in answers) < 4, [answer.seconds for answer in answers]
+    assert max(answer.seconds for answer in answers) < 2.5, [answer.seconds for answer in answers]
     assert all(int(answer.header("Retry-After")) >= 1 for answer in answers)
     ready = until(lambda: (answer := service.probe("/readyz")).status == 503 and answer, 9 - watch.seconds + 1)
     assert watch.seconds < 9
@@ -130,10 +131,8 @@ def test_a_pool_whose_every_connection_is_busy_answers_503_in_time(installation,
 
         answers = at_once(16, ask)
         assert {getattr(answer, "status", answer) for answer in answers} == {503}, answers
-        # The two that hold the connections wait as long as a statement may; whoever waits for one gives up sooner.
         seconds = sorted(answer.seconds for answer in answers)
-        assert seconds[-1] < 4, seconds
-        assert seconds[0] < 2.5, seconds
+        assert seconds[-1] < 2.5, seconds
         assert service.probe("/healthz").seconds < 1
         assert service.probe("/readyz") is not None and service.probe("/metrics").status == 200
         blocker.execute("ROLLBACK")
@@ -160,7 +159,7 @@ def test_answers_that_are_held_back_fill_the_pool_and_nothing_else(installation,
 
     answers = at_once(12, ask)
     assert {getattr(answer, "status", answer) for answer in answers} == {503}, answers
-    assert max(answer.seconds for answer in answers) < 4, sorted(answer.seconds for answer in answers)
+    assert max(answer.seconds for answer in answers) < 2.5, sorted(answer.seconds for answer in answers)
     assert service.probe("/healthz").seconds < 1
     proxy.heal()
     until(lambda: ask(0).status == 200, 10)
@@ -177,7 +176,7 @@ def test_a_row_that_is_locked_for_long_is_503_and_only_for_whoever_needs_it(inst
         client = exchange.client()
         answer = client.post(path, headers={"X-Refresh-Token": session["refresh"]})
         client.close()
-        assert answer.status == 503 and answer.seconds < 4, answer
+        assert answer.status == 503 and answer.seconds < 2.5, answer
         assert call(exchange.client()).status == 200
         blocker.execute("ROLLBACK")
     assert exchange.post(path, headers={"X-Refresh-Token": session["refresh"]}).status == 200

@@ -91,7 +91,11 @@ def test_while_it_drains_it_serves_says_so_and_closes_politely(installation, cal
 
 def test_a_request_that_is_half_sent_when_it_is_told_to_stop_is_finished(installation, workspace, person):
     service = installation.start_exchange(SHUTDOWN_DRAIN="0s")
-    fields = [*workspace.exchange_headers(person.token()), ("Content-Type", "application/json"), ("Content-Length", "18")]
+    fields = [
+        *workspace.exchange_headers(person.token()),
+        ("Content-Type", "application/json"),
+        ("Content-Length", "18"),
+    ]
     head = request_bytes("POST", workspace.sessions_path, fields, None)
     with socket.create_connection((service.host, service.port), timeout=15) as connection:
         connection.sendall(head + b'{"app_id": ')
@@ -140,7 +144,10 @@ def test_killed_again_and_again_under_load_only_what_was_in_flight_fails(install
     """FT-2: the peer answers every request; the killed node comes back by itself, ready within three seconds."""
     service = installation.start_exchange(SHUTDOWN_DRAIN="0s")
     acknowledged = []
-    with Load(lambda _: exchange.client(), call, threads=3) as calm, Load(lambda _: service.client(), call, threads=3) as hit:
+    with (
+        Load(lambda _: exchange.client(), call, threads=3) as calm,
+        Load(lambda _: service.client(), call, threads=3) as hit,
+    ):
         for _ in range(6):
             done = len(hit.succeeded())
             until(lambda: len(hit.succeeded()) > done + 15, 20)
@@ -157,7 +164,10 @@ def test_killed_again_and_again_under_load_only_what_was_in_flight_fails(install
     assert len(broken) <= 6 * 3 * 2, len(broken)
     for load in (calm, hit):
         acknowledged += [claims_of(outcome.answer.json["access"])["sid"] for outcome in load.succeeded()]
-    stored = {str(row[0]) for row in workspace.database.rows("SELECT id FROM sessions WHERE workspace_id = %s", workspace.uuid)}
+    stored = {
+        str(row[0])
+        for row in workspace.database.rows("SELECT id FROM sessions WHERE workspace_id = %s", workspace.uuid)
+    }
     assert set(acknowledged) <= stored and len(set(acknowledged)) == len(acknowledged)
 
 
@@ -168,8 +178,9 @@ def test_a_node_that_was_stopped_for_long_asks_before_it_decides(installation, w
     assert workspace.exchange(token, key=key, service=service).status == 200
     service.signal(signal.SIGSTOP)
     try:
-        workspace.database.execute("UPDATE api_keys SET revoked_at = now() WHERE secret_hash IS NOT NULL AND id = %s",
-                                   key.split("_")[1])
+        workspace.database.execute(
+            "UPDATE api_keys SET revoked_at = now() WHERE secret_hash IS NOT NULL AND id = %s", key.split("_")[1]
+        )
         watch = Stopwatch()
         until(lambda: watch.seconds > 5.5, 7)
     finally:

@@ -10,8 +10,32 @@ from harness.raw import exchange_bytes, request_bytes
 # In all, over keep-alive-less connections; a second or two per thousand.
 ROUNDS = 1500
 PIECES = [
-    b"\x00", b"\xff", b"\r", b"\n", b"\r\n", b" ", b":", b"%00", b"%ff", b"..", b"/", b"{", b"}", b"[", b'"', b"\\u0000",
-    b"Bearer ", b"null", b"1e999", b"-0", b"\xf0\x9f\x92\xa9", b"A" * 300, b"Content-Length: 5\r\n", b"HTTP/1.1", b";", b"=",
+    b"\x00",
+    b"\xff",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b" ",
+    b":",
+    b"%00",
+    b"%ff",
+    b"..",
+    b"/",
+    b"{",
+    b"}",
+    b"[",
+    b'"',
+    b"\\u0000",
+    b"Bearer ",
+    b"null",
+    b"1e999",
+    b"-0",
+    b"\xf0\x9f\x92\xa9",
+    b"A" * 300,
+    b"Content-Length: 5\r\n",
+    b"HTTP/1.1",
+    b";",
+    b"=",
 ]
 
 
@@ -37,13 +61,19 @@ def spoil(chance, data):
 def templates(workspace, session, source):
     beta = workspace.apps["beta"].client_id
     yield lambda: request_bytes(
-        "POST", workspace.sessions_path, [*workspace.exchange_headers(source), ("Content-Type", "application/json")], b'{"app_id": "beta"}'
+        "POST",
+        workspace.sessions_path,
+        [*workspace.exchange_headers(source), ("Content-Type", "application/json")],
+        b'{"app_id": "beta"}',
     )
-    yield lambda: request_bytes("POST", f"/v1/auth/{beta}/tokens/refresh/verify", [("X-Refresh-Token", session["refresh"])])
+    yield lambda: request_bytes(
+        "POST", f"/v1/auth/{beta}/tokens/refresh/verify", [("X-Refresh-Token", session["refresh"])]
+    )
     yield lambda: request_bytes("GET", f"/v1/auth/{beta}/current_user", [("X-Authorization", session["access"])], None)
     yield lambda: request_bytes("GET", f"/v1/auth/{beta}/.well-known/jwks.json?x=1", [("If-None-Match", '"x"')], None)
     yield lambda: request_bytes(
-        "POST", workspace.routes + "/sign-in/email",
+        "POST",
+        workspace.routes + "/sign-in/email",
         [("Origin", workspace.apps["acme"].origin), ("Content-Type", "application/json"), ("Cookie", "a=b; c")],
         b'{"email": "nobody", "password": 1}',
     )

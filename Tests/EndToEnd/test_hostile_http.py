@@ -192,9 +192,16 @@ def test_a_head_that_is_not_http_1_1_is_4xx_or_505_never_500(exchange, workspace
 
 
 CHUNKS = {
-    "no number": b"\r\n", "not hexadecimal": b"xyz\r\n", "negative": b"-5\r\n", "beyond any number": b"f" * 32 + b"\r\n",
-    "signed": b"+12\r\n", "0x": b"0x12\r\n", "a bare LF": b"12\n" + BODY + b"\n0\n\n", "too long data": b"2\r\nabcdef\r\n0\r\n\r\n",
-    "spaces": b" 12 \r\n" + BODY + b"\r\n0\r\n\r\n", "an endless extension": b"12;" + b"x" * 70_000 + b"\r\n",
+    "no number": b"\r\n",
+    "not hexadecimal": b"xyz\r\n",
+    "negative": b"-5\r\n",
+    "beyond any number": b"f" * 32 + b"\r\n",
+    "signed": b"+12\r\n",
+    "0x": b"0x12\r\n",
+    "a bare LF": b"12\n" + BODY + b"\n0\n\n",
+    "too long data": b"2\r\nabcdef\r\n0\r\n\r\n",
+    "spaces": b" 12 \r\n" + BODY + b"\r\n0\r\n\r\n",
+    "an endless extension": b"12;" + b"x" * 70_000 + b"\r\n",
 }
 
 
@@ -216,7 +223,9 @@ def test_pipelined_requests_are_answered_in_order(exchange, workspace, good):
 
 
 def test_expect_100_continue_is_honoured(exchange, workspace, good):
-    head = request_bytes("POST", workspace.sessions_path, [*good, ("Expect", "100-continue"), ("Content-Length", "18")], None)
+    head = request_bytes(
+        "POST", workspace.sessions_path, [*good, ("Expect", "100-continue"), ("Content-Length", "18")], None
+    )
     with socket.create_connection((exchange.host, exchange.port), timeout=10) as connection:
         connection.sendall(head)
         assert connection.recv(12) == b"HTTP/1.1 100"

@@ -61,7 +61,11 @@ def test_hs256_with_the_public_key_as_secret(workspace, forge, token, alg):
     public = forge.key.public_key()
     der = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     secrets = [
-        forge.public_pem, forge.public_pem.strip(), public.public_bytes(*der), b"", forge.kid.encode(),
+        forge.public_pem,
+        forge.public_pem.strip(),
+        public.public_bytes(*der),
+        b"",
+        forge.kid.encode(),
         public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1),
     ]
     header = {"alg": alg, "kid": forge.kid, "typ": "at+jwt"}
@@ -103,9 +107,29 @@ def test_a_token_that_names_two_workspaces(workspace, other, forge, token, wante
 
 
 KIDS = [
-    None, "", "../../../../etc/passwd", "/dev/null", "x' UNION SELECT 'k', 'k' --", "'; DROP TABLE signing_keys; --",
-    "{kid}\u0000", "{kid} ", " {kid}", "{kid}/../{kid}", "{KID}", "é", "e\u0301", "k" * 4000, 7, None, True, ["{kid}"],
-    {"kid": "{kid}"}, "http://127.0.0.1:1/key", "\r\nX-Injected: 1", "%2e%2e%2f", "${jndi:ldap://127.0.0.1/a}",
+    None,
+    "",
+    "../../../../etc/passwd",
+    "/dev/null",
+    "x' UNION SELECT 'k', 'k' --",
+    "'; DROP TABLE signing_keys; --",
+    "{kid}\u0000",
+    "{kid} ",
+    " {kid}",
+    "{kid}/../{kid}",
+    "{KID}",
+    "é",
+    "e\u0301",
+    "k" * 4000,
+    7,
+    None,
+    True,
+    ["{kid}"],
+    {"kid": "{kid}"},
+    "http://127.0.0.1:1/key",
+    "\r\nX-Injected: 1",
+    "%2e%2e%2f",
+    "${jndi:ldap://127.0.0.1/a}",
 ]
 
 
@@ -123,22 +147,39 @@ def test_a_kid_that_is_none_of_ours(workspace, forge, token, kid):
 def test_header_fields_that_bring_a_key_or_an_extension(workspace, forge, token, own_key, field):
     numbers = own_key.public_key().public_numbers()
     jwk = {
-        "kty": "RSA", "kid": forge.kid, "alg": "RS256", "n": encode64(numbers.n.to_bytes(256, "big")), "e": "AQAB",
+        "kty": "RSA",
+        "kid": forge.kid,
+        "alg": "RS256",
+        "n": encode64(numbers.n.to_bytes(256, "big")),
+        "e": "AQAB",
     }
     with silent_listener() as listener:
         listener.settimeout(0.2)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/jwks.json"
         values = {
-            "jku": url, "x5u": url, "jwk": jwk, "x5c": [base64.b64encode(b"x").decode()], "x5t": "AAAA",
-            "x5t#S256": "AAAA", "crit": ["exp"], "b64": False, "zip": "DEF",
+            "jku": url,
+            "x5u": url,
+            "jwk": jwk,
+            "x5c": [base64.b64encode(b"x").decode()],
+            "x5t": "AAAA",
+            "x5t#S256": "AAAA",
+            "crit": ["exp"],
+            "b64": False,
+            "zip": "DEF",
         }
         header = forge.header(**{field: values[field]})
-        refuse(workspace, assemble(header, claims_of(token), signer_of(own_key)), forge.sign(claims_of(token), **{field: values[field]}))
+        refuse(
+            workspace,
+            assemble(header, claims_of(token), signer_of(own_key)),
+            forge.sign(claims_of(token), **{field: values[field]}),
+        )
         with pytest.raises(TimeoutError):
             listener.accept()
 
 
-@pytest.mark.parametrize("typ", [None, "JWT", "jwt", "AT+JWT", "application/at+jwt", "rt+jwt", "logout+jwt", "id+jwt", "", 1])
+@pytest.mark.parametrize(
+    "typ", [None, "JWT", "jwt", "AT+JWT", "application/at+jwt", "rt+jwt", "logout+jwt", "id+jwt", "", 1]
+)
 def test_another_typ_than_at_jwt(workspace, forge, token, typ):
     refuse(workspace, forge.sign(claims_of(token), typ=typ))
 
@@ -174,7 +215,9 @@ def test_a_genuine_signature_over_claims_we_never_write(workspace, forge, token,
     refuse(workspace, forge.sign(payload))
 
 
-@pytest.mark.parametrize("exp", [0, -1, 1, 2**33, 2**53 + 1, 2**63, 1e300, "9999999999", 1.5, True, float("inf")], ids=repr)
+@pytest.mark.parametrize(
+    "exp", [0, -1, 1, 2**33, 2**53 + 1, 2**63, 1e300, "9999999999", 1.5, True, float("inf")], ids=repr
+)
 def test_an_expiry_that_is_no_sane_instant(workspace, forge, token, exp):
     refuse(workspace, forge.sign({**claims_of(token), "exp": exp}))
 
@@ -217,9 +260,20 @@ def test_duplicate_names_in_header_and_payload(workspace, forge, token):
 def test_json_that_is_not_quite_json(workspace, forge, token):
     claims, header, sign = compact(claims_of(token)), compact(forge.header()), forge.signer
     spoilt = [
-        claims[:-1] + b",}", claims + b" x", b"\xef\xbb\xbf" + claims, claims_text_utf16(claims), claims[:-1], b"[]",
-        b"", b"null", claims[:-1] + b',"x":' + b"[" * 200 + b"]" * 200 + b"}", claims[:-1] + b',"x":"\xff"}',
-        claims[:-1] + b',"x":"\\ud800"}', claims[:-1] + b',"x":01}', claims[:-1] + b",'x':1}", claims + b"\0",
+        claims[:-1] + b",}",
+        claims + b" x",
+        b"\xef\xbb\xbf" + claims,
+        claims_text_utf16(claims),
+        claims[:-1],
+        b"[]",
+        b"",
+        b"null",
+        claims[:-1] + b',"x":' + b"[" * 200 + b"]" * 200 + b"}",
+        claims[:-1] + b',"x":"\xff"}',
+        claims[:-1] + b',"x":"\\ud800"}',
+        claims[:-1] + b',"x":01}',
+        claims[:-1] + b",'x':1}",
+        claims + b"\0",
         claims[:-1] + b"," + b",".join(b'"m%d":1' % n for n in range(100)) + b"}",
     ]
     refuse(workspace, *(assemble(header, payload, sign) for payload in spoilt))
@@ -237,11 +291,21 @@ def test_a_token_spelt_another_way(workspace, token):
     assert base64.urlsafe_b64decode(alias + "==") == decode64(signature)
     refuse(
         workspace,
-        f"{header}.{payload}.{alias}", f"{header}.{payload}.{signature}=", f"{header}.{payload}.{signature}==",
-        f"{header}.{payload}.", f"{header}.{payload}", f"{header}..{signature}", f".{payload}.{signature}",
-        f"{header}.{payload}.{signature}.", f"{header}.{payload}.{signature}.{signature}", f".{token}",
-        f"{header}.{payload}.{signature[:-2]}", f"{header}.{payload}.{signature}AA", token.replace(".", ".."),
-        json.dumps({"protected": header, "payload": payload, "signature": signature}), f"{token},{token}",
+        f"{header}.{payload}.{alias}",
+        f"{header}.{payload}.{signature}=",
+        f"{header}.{payload}.{signature}==",
+        f"{header}.{payload}.",
+        f"{header}.{payload}",
+        f"{header}..{signature}",
+        f".{payload}.{signature}",
+        f"{header}.{payload}.{signature}.",
+        f"{header}.{payload}.{signature}.{signature}",
+        f".{token}",
+        f"{header}.{payload}.{signature[:-2]}",
+        f"{header}.{payload}.{signature}AA",
+        token.replace(".", ".."),
+        json.dumps({"protected": header, "payload": payload, "signature": signature}),
+        f"{token},{token}",
     )
 
 

@@ -20,7 +20,8 @@ def populated(workspace, other):
         person = each.sign_up()
         person.exchanged()
         each.database.execute(
-            "INSERT INTO rate_windows (workspace_id, subject, window_start, count) VALUES (%s, 'exchange', now(), 1)", each.uuid
+            "INSERT INTO rate_windows (workspace_id, subject, window_start, count) VALUES (%s, 'exchange', now(), 1)",
+            each.uuid,
         )
         each.database.execute(
             "INSERT INTO app_redirect_uris (workspace_id, app_id, redirect_uri) VALUES (%s, 'acme', 'https://a.example/cb')",
@@ -41,7 +42,9 @@ def test_every_tenant_table_enables_and_forces_row_level_security_and_has_rows(d
 
 
 def test_every_partition_enables_and_forces_it_too(database):
-    rows = database.rows("SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relispartition AND relkind = 'r'")
+    rows = database.rows(
+        "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relispartition AND relkind = 'r'"
+    )
     assert rows
     assert [name for name, enabled, forced in rows if not (enabled and forced)] == []
 
@@ -101,7 +104,9 @@ def test_rows_of_another_workspace_are_neither_written_nor_changed_nor_deleted(d
                 connection.execute("BEGIN")
                 enter(connection, workspace.uuid)
                 with pytest.raises(psycopg.Error) as caught:
-                    connection.execute(f"UPDATE {table} SET {column} = %s WHERE {column} = %s", [other.uuid, workspace.uuid])
+                    connection.execute(
+                        f"UPDATE {table} SET {column} = %s WHERE {column} = %s", [other.uuid, workspace.uuid]
+                    )
                 connection.execute("ROLLBACK")
                 assert caught.value.sqlstate == "42501", (table, caught.value)
             assert database.value(f"SELECT count(*) FROM {table} WHERE {column} = %s", other.uuid) == before
@@ -138,7 +143,9 @@ def test_a_row_for_another_workspace_is_refused(database, workspace, other, role
             with pytest.raises(psycopg.Error) as caught:
                 connection.execute(sql, {"foreign": other.uuid})
                 # No row to insert from is no row inserted.
-                raise psycopg.errors.InsufficientPrivilege("nothing was inserted") if own is None else AssertionError(sql)
+                raise (
+                    psycopg.errors.InsufficientPrivilege("nothing was inserted") if own is None else AssertionError(sql)
+                )
             connection.execute("ROLLBACK")
             assert isinstance(caught.value, psycopg.errors.InsufficientPrivilege), caught.value
 
@@ -160,7 +167,9 @@ def test_every_primary_key_and_index_of_a_tenant_table_begins_with_the_workspace
     for table, column in tenant_tables(database):
         key = database.value(
             "SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
-            " WHERE i.indisprimary AND i.indrelid = %s::regclass", table)
+            " WHERE i.indisprimary AND i.indrelid = %s::regclass",
+            table,
+        )
         assert key == column, table
 
 
@@ -171,7 +180,9 @@ def test_a_row_cannot_point_into_another_workspace(database, workspace, other):
         enter(connection, workspace.uuid)
         with pytest.raises(psycopg.errors.ForeignKeyViolation):
             connection.execute(
-                "INSERT INTO memberships (workspace_id, user_id, app_id) VALUES (%s, %s, 'gamma')", [workspace.uuid, theirs])
+                "INSERT INTO memberships (workspace_id, user_id, app_id) VALUES (%s, %s, 'gamma')",
+                [workspace.uuid, theirs],
+            )
         connection.execute("ROLLBACK")
 
 
@@ -181,8 +192,12 @@ def test_a_look_up_by_session_id_reads_one_partition_by_its_key(database, worksp
     with database.connect("token_exchange") as connection, connection.transaction():
         enter(connection, workspace.uuid)
         connection.execute("SET LOCAL enable_seqscan = off")
-        plan = "\n".join(row[0] for row in connection.execute(
-            f"EXPLAIN SELECT * FROM sessions WHERE workspace_id = '{workspace.uuid}' AND id = '{session_id}'"))
+        plan = "\n".join(
+            row[0]
+            for row in connection.execute(
+                f"EXPLAIN SELECT * FROM sessions WHERE workspace_id = '{workspace.uuid}' AND id = '{session_id}'"
+            )
+        )
     assert plan.count("Scan") == 1 and "Append" not in plan, plan
     assert "Index Cond" in plan and "workspace_id" in plan, plan
 

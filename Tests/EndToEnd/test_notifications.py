@@ -61,7 +61,12 @@ def test_no_transaction_that_writes_notifies(transactions):
 
 
 def test_every_notification_is_empty_and_on_the_one_channel(transactions):
-    sent = {statement.strip(" ;") for _, statements in transactions.values() for statement in statements if NOTIFY.search(statement)}
+    sent = {
+        statement.strip(" ;")
+        for _, statements in transactions.values()
+        for statement in statements
+        if NOTIFY.search(statement)
+    }
     assert sent == {"NOTIFY breezeway_changes"}, sent
 
 
@@ -75,7 +80,9 @@ def test_nothing_truncates_and_nothing_sets_the_workspace_for_a_whole_connection
 
 
 def test_tenant_statements_come_after_the_tenant_is_set_in_the_same_transaction(transactions):
-    tenant = re.compile(r"\b(FROM|INTO|UPDATE)\s+(sessions|users|memberships|signing_keys|api_keys|apps|workspace_secrets)\b")
+    tenant = re.compile(
+        r"\b(FROM|INTO|UPDATE)\s+(sessions|users|memberships|signing_keys|api_keys|apps|workspace_secrets)\b"
+    )
     looked = 0
     for user, statements in transactions.values():
         if user != "token_exchange":

@@ -82,10 +82,13 @@ def test_a_folder_that_is_not_there_is_named(empty, tmp_path):
     assert done.returncode != 0 and "nowhere" in done.stderr
 
 
-@pytest.mark.parametrize("change", [
-    "DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations)",
-    "UPDATE schema_migrations SET checksum = 'x' WHERE version = 1",
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations)",
+        "UPDATE schema_migrations SET checksum = 'x' WHERE version = 1",
+    ],
+)
 def test_a_service_over_another_schema_is_not_ready_and_says_so(installation, change):
     service = installation.start_exchange(SHUTDOWN_DRAIN="0s")
     database = installation.database
@@ -94,7 +97,9 @@ def test_a_service_over_another_schema_is_not_ready_and_says_so(installation, ch
     try:
         if service.stop() == 0:
             service.start(ready=False)
-        answer = until(lambda: (got := service.probe("/readyz")) and got.status == 503 and "schema" in got.text and got, 15)
+        answer = until(
+            lambda: (got := service.probe("/readyz")) and got.status == 503 and "schema" in got.text and got, 15
+        )
         assert answer.json["checks"]["schema"] != "ok"
         assert service.probe("/healthz").status == 200
     finally:
@@ -111,27 +116,39 @@ def test_a_workspace_is_made_with_key_and_token_shown_once_and_stored_as_hashes(
     assert made["issuer"] == f"{installation.public_url}/w/fresh"
     assert re.fullmatch(r"scwor_[0-9a-f]{32}_[A-Za-z0-9_-]{43}", made["api_key"])
     assert made["admin_token"].startswith("bwadm_")
-    rows = installation.database.rows("SELECT length(secret_hash) FROM api_keys UNION ALL SELECT length(secret_hash) FROM admin_tokens")
+    rows = installation.database.rows(
+        "SELECT length(secret_hash) FROM api_keys UNION ALL SELECT length(secret_hash) FROM admin_tokens"
+    )
     assert {length for (length,) in rows} == {32}
 
 
-@pytest.mark.parametrize("arguments", [
-    ["create-workspace", "--slug", "fresh"], ["create-workspace", "--slug", "Not a slug"], ["create-workspace", "--slug", ""],
-    ["create-workspace"], ["create-workspace", "--slug", "x", "--algorithm", "HS256"],
-    ["create-app", "--workspace", "nowhere", "--id", "x"], ["create-app", "--workspace", "fresh", "--id", "a b"],
-    ["create-app", "--workspace", "fresh", "--id", "scli_abcdefghijklmnopqrst"],
-    ["create-app", "--workspace", "fresh", "--id", "x" * 65],
-    ["create-app", "--workspace", "fresh", "--id", "y", "--group", "nowhere"],
-    ["create-app", "--workspace", "fresh", "--id", "y", "--access-expiration", "59"],
-    ["create-app", "--workspace", "fresh", "--id", "y", "--refresh-expiration", "31536001"],
-    ["create-app", "--workspace", "fresh", "--id", "y", "--exchange-policy", "all"],
-    ["create-app", "--workspace", "fresh", "--id", "y", "--signup-policy", "all"],
-    ["create-app", "--workspace", "fresh", "--id", "y", "--client-type", "fax"],
-    ["create-app", "--workspace", "fresh", "--id", "y", "--origin", "not an origin"],
-    ["create-app", "--workspace", "fresh", "--id", "y", "--origin", "https://a.example/path"],
-    ["create-group", "--workspace", "nowhere", "--id", "x"], ["create-group", "--workspace", "fresh", "--id", ""],
-    ["create-admin-token", "--role", "emperor"], ["create-admin-token", "--workspace", "nowhere"],
-], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["create-workspace", "--slug", "fresh"],
+        ["create-workspace", "--slug", "Not a slug"],
+        ["create-workspace", "--slug", ""],
+        ["create-workspace"],
+        ["create-workspace", "--slug", "x", "--algorithm", "HS256"],
+        ["create-app", "--workspace", "nowhere", "--id", "x"],
+        ["create-app", "--workspace", "fresh", "--id", "a b"],
+        ["create-app", "--workspace", "fresh", "--id", "scli_abcdefghijklmnopqrst"],
+        ["create-app", "--workspace", "fresh", "--id", "x" * 65],
+        ["create-app", "--workspace", "fresh", "--id", "y", "--group", "nowhere"],
+        ["create-app", "--workspace", "fresh", "--id", "y", "--access-expiration", "59"],
+        ["create-app", "--workspace", "fresh", "--id", "y", "--refresh-expiration", "31536001"],
+        ["create-app", "--workspace", "fresh", "--id", "y", "--exchange-policy", "all"],
+        ["create-app", "--workspace", "fresh", "--id", "y", "--signup-policy", "all"],
+        ["create-app", "--workspace", "fresh", "--id", "y", "--client-type", "fax"],
+        ["create-app", "--workspace", "fresh", "--id", "y", "--origin", "not an origin"],
+        ["create-app", "--workspace", "fresh", "--id", "y", "--origin", "https://a.example/path"],
+        ["create-group", "--workspace", "nowhere", "--id", "x"],
+        ["create-group", "--workspace", "fresh", "--id", ""],
+        ["create-admin-token", "--role", "emperor"],
+        ["create-admin-token", "--workspace", "nowhere"],
+    ],
+    ids=" ".join,
+)
 def test_what_cannot_be_made_is_refused_with_words_and_nothing_is_made(installation, arguments):
     database = installation.database
     if database.value("SELECT count(*) FROM workspaces WHERE slug = 'fresh'") == 0:
@@ -156,12 +173,20 @@ def test_an_admin_token_is_of_the_installation_or_of_one_workspace(installation)
 
 def test_every_making_is_in_the_audit_log_and_the_chain_is_whole(installation):
     workspace = installation.workspace()
-    actions = [row[0] for row in workspace.database.rows(
-        "SELECT action FROM audit_log WHERE workspace_id = %s ORDER BY sequence", workspace.uuid)]
+    actions = [
+        row[0]
+        for row in workspace.database.rows(
+            "SELECT action FROM audit_log WHERE workspace_id = %s ORDER BY sequence", workspace.uuid
+        )
+    ]
     assert actions[0] == "workspace.create"
     assert {"application.create", "sso_group.create", "signing_key.create"} <= set(actions)
-    assert workspace.database.value(
-        "SELECT bool_and(hash = audit_hash(a)) FROM audit_log a WHERE workspace_id = %s", workspace.uuid) is True
+    assert (
+        workspace.database.value(
+            "SELECT bool_and(hash = audit_hash(a)) FROM audit_log a WHERE workspace_id = %s", workspace.uuid
+        )
+        is True
+    )
 
 
 def test_the_worker_makes_a_key_once_however_often_it_runs(installation):
@@ -171,7 +196,8 @@ def test_the_worker_makes_a_key_once_however_often_it_runs(installation):
         installation.make_keys()
     assert workspace.count("signing_keys") == 1
     kid, sealed = workspace.database.execute(
-        "SELECT kid, sealed_private_key FROM signing_keys WHERE workspace_id = %s", workspace.uuid).fetchone()
+        "SELECT kid, sealed_private_key FROM signing_keys WHERE workspace_id = %s", workspace.uuid
+    ).fetchone()
     assert re.fullmatch(r"[0-9a-f-]{36}_\d{10}", kid)
     # PKCS#8 begins so: the private key is not stored as it is.
     assert b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" not in bytes(sealed)
@@ -183,17 +209,25 @@ def test_a_key_does_not_open_for_another_workspace_or_under_another_master_key(i
     token = person.token()
     assert workspace.exchange(token).status == 200
     twins = twin.database.value("SELECT sealed_private_key FROM signing_keys WHERE workspace_id = %s", twin.uuid)
-    kept = workspace.database.value("SELECT sealed_private_key FROM signing_keys WHERE workspace_id = %s", workspace.uuid)
-    workspace.database.change("UPDATE signing_keys SET sealed_private_key = %s WHERE workspace_id = %s", twins, workspace.uuid)
+    kept = workspace.database.value(
+        "SELECT sealed_private_key FROM signing_keys WHERE workspace_id = %s", workspace.uuid
+    )
+    workspace.database.change(
+        "UPDATE signing_keys SET sealed_private_key = %s WHERE workspace_id = %s", twins, workspace.uuid
+    )
     workspace.wait_until_served()
     assert workspace.exchange(token).status == 503
     assert twin.exchange(twin.sign_up().token()).status == 200
     spoilt = bytearray(kept)
     spoilt[-1] ^= 1
-    workspace.database.change("UPDATE signing_keys SET sealed_private_key = %s WHERE workspace_id = %s", bytes(spoilt), workspace.uuid)
+    workspace.database.change(
+        "UPDATE signing_keys SET sealed_private_key = %s WHERE workspace_id = %s", bytes(spoilt), workspace.uuid
+    )
     workspace.wait_until_served()
     assert workspace.exchange(token).status == 503
-    workspace.database.change("UPDATE signing_keys SET sealed_private_key = %s WHERE workspace_id = %s", kept, workspace.uuid)
+    workspace.database.change(
+        "UPDATE signing_keys SET sealed_private_key = %s WHERE workspace_id = %s", kept, workspace.uuid
+    )
     workspace.wait_until_served()
     assert workspace.exchange(token).status == 200
     file = tmp_path / "other.keys"

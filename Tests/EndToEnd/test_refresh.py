@@ -157,7 +157,8 @@ def test_a_session_that_may_no_longer_be_used_is_401_at_once(workspace, beta, so
         somebody.set_membership("beta", "suspended")
     else:
         change = {
-            "revoked": "revoked_at = now()", "over": "expires_at = now()",
+            "revoked": "revoked_at = now()",
+            "over": "expires_at = now()",
             "idle too long": "last_used_at = now() - interval '8 days'",
         }[end]
         workspace.database.execute(f"UPDATE sessions SET {change}{where}", workspace.uuid, sid(session))

@@ -37,9 +37,22 @@ def wrong_keys(workspace, other):
 
 
 WRONG_KEYS = [
-    "missing", "empty", "the scheme alone", "without the scheme", "another scheme", "two words after the scheme",
-    "of an unknown id", "with one character changed", "cut short", "too long", "in capitals", "another workspace's",
-    "the admin token", "random words", "SQL", "4 KiB",
+    "missing",
+    "empty",
+    "the scheme alone",
+    "without the scheme",
+    "another scheme",
+    "two words after the scheme",
+    "of an unknown id",
+    "with one character changed",
+    "cut short",
+    "too long",
+    "in capitals",
+    "another workspace's",
+    "the admin token",
+    "random words",
+    "SQL",
+    "4 KiB",
 ]
 
 
@@ -84,7 +97,9 @@ def test_an_app_key_is_401(workspace, person):
     assert_refused(workspace.exchange(person.token(), key=as_workspace_key), 401, "workspace_api_key_required")
 
 
-@pytest.mark.parametrize("name", ["nowhere", "ws_" + "0" * 32, "ws_" + "z" * 32, "x" * 64, "..", "%00", "%2e%2e", "'--"])
+@pytest.mark.parametrize(
+    "name", ["nowhere", "ws_" + "0" * 32, "ws_" + "z" * 32, "x" * 64, "..", "%00", "%2e%2e", "'--"]
+)
 def test_an_unknown_workspace_is_401_like_a_wrong_key(exchange, workspace, person, name):
     answer = exchange.post(
         f"/v1/workspaces/{name}/sessions", headers=workspace.exchange_headers(person.token()), json={"app_id": "beta"}
@@ -150,8 +165,12 @@ def test_a_forwarded_address_from_an_untrusted_peer_does_not_count(exchange, wor
     key = workspace.new_key(networks=["10.0.0.0/8"])
     answer = exchange.post(
         workspace.sessions_path,
-        headers=[*workspace.exchange_headers(person.token(), key), ("X-Forwarded-For", "10.1.2.3"),
-                 ("Forwarded", "for=10.1.2.3"), ("X-Real-IP", "10.1.2.3")],
+        headers=[
+            *workspace.exchange_headers(person.token(), key),
+            ("X-Forwarded-For", "10.1.2.3"),
+            ("Forwarded", "for=10.1.2.3"),
+            ("X-Real-IP", "10.1.2.3"),
+        ],
         json={"app_id": "beta"},
     )
     assert_refused(answer, 403, "api_key_scope_denied")
@@ -202,9 +221,15 @@ def test_a_machines_token_is_401(workspace, person):
             assert_refused(answer, 401, "invalid_access_token")
 
 
-@pytest.mark.parametrize("claims", [
-    {"imp": True, "act": {"sub": "operator", "kind": "backend"}}, {"imp": True}, {"act": {"sub": "operator"}},
-], ids=["imp and act", "imp alone", "act alone"])
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"imp": True, "act": {"sub": "operator", "kind": "backend"}},
+        {"imp": True},
+        {"act": {"sub": "operator"}},
+    ],
+    ids=["imp and act", "imp alone", "act alone"],
+)
 def test_an_impersonators_token_is_401(workspace, person, claims):
     with nothing_written(workspace):
         answer = workspace.exchange(workspace.forge().altered(person.token(), **claims))

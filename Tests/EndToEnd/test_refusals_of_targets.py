@@ -54,7 +54,10 @@ def test_a_body_that_is_not_well_formed_is_422(workspace, person, case):
         assert answer.json["details"]["field"] == field
 
 
-@pytest.mark.parametrize("form", [b"", b"app_id", b"app_id=", b"app_id=beta&app_id=gamma", b"app_id=be%ffta", b"app_id=be%00ta", b"other=beta"])
+@pytest.mark.parametrize(
+    "form",
+    [b"", b"app_id", b"app_id=", b"app_id=beta&app_id=gamma", b"app_id=be%ffta", b"app_id=be%00ta", b"other=beta"],
+)
 def test_a_form_that_is_not_well_formed_is_422(workspace, person, form):
     headers = [*workspace.exchange_headers(person.token()), ("Content-Type", "application/x-www-form-urlencoded")]
     with nothing_written(workspace):
@@ -101,10 +104,17 @@ def test_a_suspended_target_is_404(workspace, person):
 # 7: the key's own apps, the target's policy
 
 
-@pytest.mark.parametrize("limits", [
-    {"source_apps": ["beta"]}, {"source_apps": []}, {"target_apps": ["gamma"]}, {"target_apps": []},
-    {"source_apps": ["acme"], "target_apps": ["acme"]},
-], ids=["another source", "no source", "another target", "no target", "the source, another target"])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"source_apps": ["beta"]},
+        {"source_apps": []},
+        {"target_apps": ["gamma"]},
+        {"target_apps": []},
+        {"source_apps": ["acme"], "target_apps": ["acme"]},
+    ],
+    ids=["another source", "no source", "another target", "no target", "the source, another target"],
+)
 def test_a_key_that_is_not_for_these_apps_is_403(workspace, person, limits):
     key = workspace.new_key(**limits)
     with nothing_written(workspace):
@@ -147,7 +157,8 @@ def test_leaving_the_group_ends_exchanges_soon_after(workspace, person):
     token = workspace.exchange(person.token(), "visitor").json["access"]
     assert workspace.exchange(token, "guarded").status == 200
     workspace.database.change(
-        "DELETE FROM sso_group_apps WHERE workspace_id = %s AND group_id = 'short' AND app_id = 'visitor'", workspace.uuid
+        "DELETE FROM sso_group_apps WHERE workspace_id = %s AND group_id = 'short' AND app_id = 'visitor'",
+        workspace.uuid,
     )
     workspace.wait_until_served()
     assert_refused(workspace.exchange(token, "guarded"), 403, "sso_group_mismatch")
@@ -219,9 +230,12 @@ def test_a_workspace_without_a_key_that_signs_is_503_with_retry_after(installati
         answer = workspace.exchange(token)
         assert_refused(answer, 503, "temporarily_unavailable")
         assert int(answer.header("Retry-After")) >= 1
-    assert header_of(token)["kid"] in workspace.installation.exchange.get(
-        f"/v1/auth/{workspace.apps['beta'].client_id}/.well-known/jwks.json"
-    ).text
+    assert (
+        header_of(token)["kid"]
+        in workspace.installation.exchange.get(
+            f"/v1/auth/{workspace.apps['beta'].client_id}/.well-known/jwks.json"
+        ).text
+    )
 
 
 def test_a_workspace_whose_only_key_is_staged_cannot_sign_yet(installation):
@@ -255,7 +269,10 @@ def test_other_methods_are_405_and_say_which_are_allowed(exchange, workspace, pe
     assert "POST" in answer.header("Allow")
 
 
-@pytest.mark.parametrize("path", ["/v1/workspaces/x/sessions/", "/v1//workspaces/x/sessions", "/v1/workspaces", "/", "/V1/workspaces/x/sessions"])
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/workspaces/x/sessions/", "/v1//workspaces/x/sessions", "/v1/workspaces", "/", "/V1/workspaces/x/sessions"],
+)
 def test_other_paths_are_404_with_the_same_body_shape(exchange, path):
     answer = exchange.post(path, json={"app_id": "beta"})
     assert answer.status in (401, 404), answer

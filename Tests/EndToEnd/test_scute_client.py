@@ -11,8 +11,11 @@ from harness.tokens import claims_of
 def client_of(exchange, workspace):
     def make(app, **changes):
         given = {
-            "workspace_id": workspace.id, "workspace_secret": workspace.api_key, "app_id": workspace.apps[app].client_id,
-            "base_url": exchange.url, "api_version": "v1",
+            "workspace_id": workspace.id,
+            "workspace_secret": workspace.api_key,
+            "app_id": workspace.apps[app].client_id,
+            "base_url": exchange.url,
+            "api_version": "v1",
         }
         return scute.ScuteClient(**{**given, **changes})
 
@@ -61,10 +64,13 @@ def test_another_app_verifies_nothing(client_of, session):
     assert tokens.verify_refresh_token(session["refresh"], session["csrf"]) is False
 
 
-@pytest.mark.parametrize("change, status, code", [
-    ({"workspace_secret": "scwor_wrong"}, 401, "workspace_api_key_required"),
-    ({"workspace_id": "ws_" + "0" * 32}, 401, "workspace_api_key_required"),
-])
+@pytest.mark.parametrize(
+    "change, status, code",
+    [
+        ({"workspace_secret": "scwor_wrong"}, 401, "workspace_api_key_required"),
+        ({"workspace_id": "ws_" + "0" * 32}, 401, "workspace_api_key_required"),
+    ],
+)
 def test_refusals_arrive_as_its_own_errors(client_of, workspace, person, change, status, code):
     with pytest.raises(APIRequestError) as caught:
         client_of("acme", **change).auth.create_app_session(person.token(), "beta")

@@ -60,7 +60,9 @@ class Client:
         elif form is not None:
             body = urllib.parse.urlencode(form).encode()
         if body is not None and "content-type" not in names:
-            fields.append(("Content-Type", "application/x-www-form-urlencoded" if form is not None else "application/json"))
+            fields.append(
+                ("Content-Type", "application/x-www-form-urlencoded" if form is not None else "application/json")
+            )
         if body is not None and "content-length" not in names:
             fields.append(("Content-Length", str(len(body))))
         if body is None and method in ("POST", "PUT", "PATCH") and "content-length" not in names:
@@ -68,7 +70,7 @@ class Client:
         started = time.monotonic()
         connection = self._connection
         try:
-            connection.putrequest(method, path, skip_accept_encoding=True)
+            connection.putrequest(method, path, skip_host="host" in names, skip_accept_encoding=True)
             for name, value in fields:
                 connection.putheader(name, value)
             connection.endheaders(body)

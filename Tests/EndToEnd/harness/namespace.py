@@ -35,7 +35,10 @@ class Namespace:
         if done.returncode != 0:
             return f"network namespaces are not to be had: {done.stderr.strip()}"
         made = subprocess.run(
-            ["ip", "link", "add", name + "x", "type", "veth", "peer", "name", name + "y"], capture_output=True, text=True, check=False
+            ["ip", "link", "add", name + "x", "type", "veth", "peer", "name", name + "y"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         subprocess.run(["ip", "link", "del", name + "x"], capture_output=True, check=False)
         subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)

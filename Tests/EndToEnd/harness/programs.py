@@ -13,9 +13,14 @@ from .waiting import until
 
 
 def binary(name):
-    path = pathlib.Path(os.environ.get("BIN_PATH", ROOT / ".build" / "debug")) / name
-    assert path.exists(), f"{path} is missing: build first, or set BIN_PATH"
-    return str(path)
+    return str(pathlib.Path(os.environ.get("BIN_PATH", ROOT / ".build" / "debug")) / name)
+
+
+def missing_programs():
+    """The programs that are not where they are looked for."""
+    return [
+        path for path in map(binary, ("token-exchange", "sso-admin", "key-rotator")) if not os.access(path, os.X_OK)
+    ]
 
 
 def plain_environment():
@@ -88,7 +93,11 @@ class Service:
         try:
             return client.request(*arguments, **options)
         except OSError as failure:
-            until(lambda: self.process.poll() is not None or self.probe("/healthz"), 1.0, what=f"{self.name} lives or has ended")
+            until(
+                lambda: self.process.poll() is not None or self.probe("/healthz"),
+                1.0,
+                what=f"{self.name} lives or has ended",
+            )
             assert self.is_running, f"{self.name} ended with {self.process.returncode}:\n{self.log[-6000:]}"
             raise failure
 

@@ -110,5 +110,3 @@ class Proxy:
 def silent_listener():
     """A socket that accepts (by its backlog) and never says a word."""
     return socket.create_server(("127.0.0.1", free_port()), backlog=8)
-
-

@@ -41,7 +41,7 @@ def read_answers(connection, expect, started=None):
             break
         status = int(line.split()[1])
         headers = []
-        while (field := reader.readline().strip()):
+        while field := reader.readline().strip():
             name, _, value = field.partition(b":")
             headers.append((name.decode("latin-1"), value.strip().decode("latin-1")))
         table = {name.lower(): value for name, value in headers}

@@ -5,7 +5,10 @@ import psycopg
 ROLES = ["token_exchange", "sso_admin", "key_rotator"]
 # Ids, numbers and instants of all workspaces, which every service follows; the worker's list of who is due.
 SHARED = {
-    "workspace_epochs": ROLES, "changes": ROLES, "node_epochs": ROLES, "key_schedule": ["key_rotator"],
+    "workspace_epochs": ROLES,
+    "changes": ROLES,
+    "node_epochs": ROLES,
+    "key_schedule": ["key_rotator"],
 }
 
 ALLOWED = {
@@ -47,7 +50,9 @@ def tenant_tables(database):
 
 
 def enter(connection, workspace_uuid):
-    connection.execute("SELECT set_config('app.workspace_id', %s, true)", [str(workspace_uuid) if workspace_uuid else ""])
+    connection.execute(
+        "SELECT set_config('app.workspace_id', %s, true)", [str(workspace_uuid) if workspace_uuid else ""]
+    )
 
 
 def refused(connection, sql, *parameters, states=("42501",)):

@@ -160,5 +160,3 @@ class Workspace:
             user_id,
             app,
         )
-
-

@@ -26,6 +26,7 @@ class Installation:
             file.write(line)
         self.public_url = "http://127.0.0.1:8080"
         self.services = []
+        self._exchange = None
         self.database = cluster.create_database()
         self.run("sso-admin", "migrate", user=None)
 
@@ -97,8 +98,9 @@ class Installation:
     @property
     def exchange(self):
         """The token-exchange most tests speak to."""
-        found = next((service for service in self.services if service.name == "token-exchange"), None)
-        return found or self.start_exchange(SHUTDOWN_DRAIN="0s")
+        if self._exchange is None:
+            self._exchange = self.start_exchange(SHUTDOWN_DRAIN="0s")
+        return self._exchange
 
     def forge(self, workspace):
         return Forge(self.database, workspace.id, workspace.uuid, self.master_key)
@@ -110,5 +112,3 @@ class Installation:
         finally:
             self.database.drop()
             shutil.rmtree(self.directory, ignore_errors=True)
-
-
