@@ -51,8 +51,7 @@ def test_every_session_a_client_was_told_of_is_there_afterwards(
     token = workspace.sign_up().token()
     with Load(lambda _: exchange.client(), exchanging(workspace, token), threads=8) as load:
         for _ in range(2):
-            done = len(load.succeeded())
-            until(lambda: len(load.succeeded()) > done + 150, 30)
+            load.succeeds(150, within=30)
             if way == "the postmaster is killed":
                 durable_cluster.kill()
                 durable_cluster.start()
@@ -61,8 +60,7 @@ def test_every_session_a_client_was_told_of_is_there_afterwards(
             else:
                 durable_cluster.stop("immediate")
                 durable_cluster.start()
-            done = len(load.succeeded())
-            until(lambda: len(load.succeeded()) > done + 20, 20, what="exchanges succeed again")
+            load.succeeds(20, within=20)
     outcomes = load.outcomes
     strange = [outcome for outcome in outcomes if outcome.status not in (200, 503)]
     assert not strange, strange[:5]
@@ -101,14 +99,13 @@ def test_every_refresh_and_sign_out_a_client_was_told_of_holds_afterwards(
     told = {}
     doomed = [person.exchanged() for _ in range(30)]
     with Load(client_of, call, threads=4) as load:
-        until(lambda: len(load.succeeded()) > 40, 30)
+        load.succeeds(40, within=30)
         for session in doomed[:15]:
             if beta.sign_out(session["access"]).status in (200, 204):
                 ended.append(session)
         durable_cluster.kill()
         durable_cluster.start()
-        done = len(load.succeeded())
-        until(lambda: len(load.succeeded()) > done + 20, 20)
+        load.succeeds(20, within=20)
     assert {outcome.status for outcome in load.outcomes} <= {200, 503}, load.outcomes[-5:]
     for number, generation in told.items():
         row = workspace.session(claims_of(pairs[number]["access"])["sid"])

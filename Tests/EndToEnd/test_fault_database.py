@@ -101,12 +101,11 @@ def test_a_restart_under_load_gives_200_or_503_and_nothing_else(installation, du
 
     with Load(lambda _: exchange.client(), call, threads=6) as load:
         for mode in ("fast", "immediate", "fast"):
-            until(lambda: len(load.succeeded()) > 40, 20)
+            load.succeeds(40, within=20)
             durable_cluster.stop(mode)
             durable_cluster.start()
-            done = len(load.succeeded())
             watch = Stopwatch()
-            until(lambda: len(load.succeeded()) > done + 10, 10, what="exchanges succeed again")
+            load.succeeds(10, within=10)
             assert watch.seconds < 4, watch.seconds
     outcomes = load.outcomes
     assert {outcome.status for outcome in outcomes} <= {200, 503}, [o for o in outcomes if o.status not in (200, 503)][
@@ -146,8 +145,7 @@ def test_backends_terminated_under_load_fail_only_what_was_on_them(installation,
         until(lambda: ended[0] >= 40 and load.count > 200, 40, what="forty backends were ended")
         stop.set()
         thread.join(10)
-        done = len(load.succeeded())
-        until(lambda: len(load.succeeded()) > done + 40, 10)
+        load.succeeds(40, within=10)
     outcomes = load.outcomes
     assert {outcome.status for outcome in outcomes} <= {200, 503}
     succeeded = len(load.succeeded())

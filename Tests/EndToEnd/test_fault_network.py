@@ -106,8 +106,7 @@ def test_a_line_that_is_cut_again_and_again_under_load(installation, proxy, call
     service = through(installation, proxy)
     with Load(lambda _: service.client(), call, threads=4) as load:
         for _ in range(10):
-            done = len(load.succeeded())
-            until(lambda: len(load.succeeded()) > done + 10, 10)
+            load.succeeds(10, within=10)
             proxy.cut()
     assert {outcome.status for outcome in load.outcomes} <= {200, 503}
     assert max(outcome.seconds for outcome in load.outcomes) < 3

@@ -149,8 +149,7 @@ def test_killed_again_and_again_under_load_only_what_was_in_flight_fails(install
         Load(lambda _: service.client(), call, threads=3) as hit,
     ):
         for _ in range(6):
-            done = len(hit.succeeded())
-            until(lambda: len(hit.succeeded()) > done + 15, 20)
+            hit.succeeds(15, within=20)
             service.kill()
             watch = Stopwatch()
             service.start()

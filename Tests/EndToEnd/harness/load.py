@@ -1,7 +1,10 @@
 """Load: threads that call, and a record of everything that happened."""
 
+import collections
 import threading
 import time
+
+from .waiting import until
 
 
 class Outcome:
@@ -75,6 +78,17 @@ class Load:
     @property
     def count(self):
         return sum(len(record) for record in self._records)
+
+    def succeeds(self, more, within=20.0):
+        """Waits until so many more calls have succeeded; says what came instead when they do not."""
+        before = len(self.succeeded())
+        until(lambda: len(self.succeeded()) >= before + more, within, what=lambda: f"{more} successes ({self.summary})")
+
+    @property
+    def summary(self):
+        """How many calls ended how, and the last of them."""
+        ended = collections.Counter(str(outcome.status or type(outcome.error).__name__) for outcome in self.outcomes)
+        return f"{dict(ended)}, last {self.outcomes[-3:]}"
 
     def succeeded(self):
         return [outcome for outcome in self.outcomes if outcome.status == 200]

@@ -7,13 +7,17 @@ _never = threading.Event()
 
 
 def until(condition, within=5.0, every=0.02, what=None):
-    """The first truthy answer of `condition`; fails when there is none within the deadline."""
+    """The first truthy answer of `condition`; fails when there is none within the deadline.
+
+    `what` says what is waited for; a function of nothing is asked when it failed.
+    """
     deadline = time.monotonic() + within
     while True:
         answer = condition()
         if answer:
             return answer
         if time.monotonic() >= deadline:
+            what = what() if callable(what) else what
             raise AssertionError(f"{what or 'the condition'} did not hold within {within} s (last: {answer!r})")
         _never.wait(every)
 
