@@ -77,7 +77,8 @@ let package = Package(
         .target(
             name: "Chassis",
             dependencies: [
-                configuration, coreMetrics, httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, metrics,
+                configuration, coreMetrics, httpTypes, hummingbird, hummingbirdCore, lifecycle, logging,
+                metrics,
                 nioCore, nioHTTP1, nioPosix, unixSignals,
             ],
             swiftSettings: strict
@@ -113,7 +114,8 @@ let package = Package(
         .testTarget(
             name: "ChassisTests",
             dependencies: [
-                "Chassis", configuration, coreMetrics, httpTypes, hummingbird, hummingbirdTesting, lifecycle, logging,
+                "Chassis", configuration, coreMetrics, httpTypes, hummingbird, hummingbirdTesting, lifecycle,
+                logging,
                 metrics, nioCore, nioHTTP1, nioPosix,
             ],
             swiftSettings: strict

@@ -34,14 +34,14 @@ def from_log(text):
 
 def main():
     reports, error = pathlib.Path(sys.argv[1]), sys.argv[2] != "0"
-    total = [0, 0, 0]
-    log = reports / "swift.log"
-    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-    try:
+    counts = [(0, 0, 0)]
+    for log in sorted(reports.glob("swift-*.log")):
+        text = log.read_text(encoding="utf-8", errors="replace")
         complete = re.search(r"^. Test run with \d+ tests?", text, re.M)
-        counts = [from_xml(reports / "swift.xml") if complete else from_log(text)]
-    except (OSError, ElementTree.ParseError):
-        counts = [from_log(text)]
+        try:
+            counts.append(from_xml(log.with_suffix(".xml")) if complete else from_log(text))
+        except (OSError, ElementTree.ParseError):
+            counts.append(from_log(text))
     if (reports / "end-to-end.log").exists():
         try:
             counts.append(from_xml(reports / "end-to-end.xml"))

@@ -16,7 +16,9 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         let bootstrap = try Bootstrap.start(
-            Program.settings, environment: ProcessInfo.processInfo.environment, holdsKeys: true
+            Program.settings,
+            environment: ProcessInfo.processInfo.environment,
+            holdsKeys: true
         )
         let settings = bootstrap.settings
         let sealing = try KeySealing(masterKeysFile: settings[.masterKeysFile])
@@ -29,7 +31,10 @@ struct Run: AsyncParsableCommand {
         )
         let notifier = ChangeNotifier(pool: database.pool, logger: bootstrap.logger)
         let worker = KeyWorker(
-            keys: KeyStore(pool: database.pool), sealing: sealing, notifier: notifier, logger: bootstrap.logger
+            keys: KeyStore(pool: database.pool),
+            sealing: sealing,
+            notifier: notifier,
+            logger: bootstrap.logger
         )
         let server = ServiceServer(
             bootstrap,
@@ -45,7 +50,8 @@ struct Run: AsyncParsableCommand {
 struct RunOnce: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Does what is due now and ends.",
-        discussion: "Prints how many workspaces got a key or a secret. Uses DATABASE_URL and MASTER_KEYS_FILE."
+        discussion:
+            "Prints how many workspaces got a key or a secret. Uses DATABASE_URL and MASTER_KEYS_FILE."
     )
 
     func run() async throws {
@@ -54,7 +60,8 @@ struct RunOnce: AsyncParsableCommand {
         var logger = Logger(label: "key-rotator")
         logger.logLevel = .error
         let pool = try PostgresPool(
-            .service(settings[.databaseURL].reveal(), role: "key_rotator", connections: 2), logger: logger
+            .service(settings[.databaseURL].reveal(), role: "key_rotator", connections: 2),
+            logger: logger
         )
         let quiet = logger
         let served = try await withThrowingTaskGroup(of: Void.self) { group in

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Chassis
 
-/// `key-rotator`: makes the keys that workspaces sign with. Nothing else makes one.
+/// `key-rotator`: makes the keys that workspaces sign with.
+///
+/// Nothing else makes one.
 @main
 struct Program: AsyncParsableCommand {
     static let settings = SettingsSchema(

@@ -66,7 +66,9 @@ struct KeyWorker: Service {
         }
     }
 
-    /// One round: everything that is due now. Answers how many workspaces got something.
+    /// One round: everything that is due now.
+    ///
+    /// Answers how many workspaces got something.
     func runOnce() async throws -> Int {
         let partitions = try await keys.ensureSessionPartitions(days: Self.daysAhead)
         if partitions > 0 {
@@ -90,7 +92,10 @@ struct KeyWorker: Service {
         let key = due.hasKey ? nil : try makeKey(for: due, at: now)
         let secret = due.hasBrowserSecret ? nil : try makeSecret(for: due)
         let written = try await keys.record(
-            key, browserSecret: secret, for: due.workspaceID, nextLook: Self.nextLook
+            key,
+            browserSecret: secret,
+            for: due.workspaceID,
+            nextLook: Self.nextLook
         )
         guard written else { return false }
         notifier.tell()
@@ -111,7 +116,8 @@ struct KeyWorker: Service {
         let workspaceID = due.workspaceID.reference
         try SigningKey(kid: kid, algorithm: due.algorithm, pkcs8: generated.pkcs8).selfTest()
         let sealed = try sealing.seal(
-            generated.pkcs8, for: .signingKey(kid, algorithm: due.algorithm, workspaceID: workspaceID)
+            generated.pkcs8,
+            for: .signingKey(kid, algorithm: due.algorithm, workspaceID: workspaceID)
         )
         return SigningKeyRecord(
             kid: kid,

@@ -18,7 +18,8 @@ struct Program: AsyncParsableCommand {
         abstract: "Administers workspaces, apps, SSO groups, users, keys and sessions.",
         discussion: settings.help,
         subcommands: [
-            Serve.self, Migrate.self, CreateWorkspace.self, CreateGroup.self, CreateApp.self, CreateAdminToken.self,
+            Serve.self, Migrate.self, CreateWorkspace.self, CreateGroup.self, CreateApp.self,
+            CreateAdminToken.self,
         ]
     )
 }

@@ -13,7 +13,8 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         let bootstrap = try Bootstrap.start(
-            Program.settings, environment: ProcessInfo.processInfo.environment
+            Program.settings,
+            environment: ProcessInfo.processInfo.environment
         )
         let settings = bootstrap.settings
         let database = try ServiceDatabase(
@@ -32,7 +33,9 @@ struct Serve: AsyncParsableCommand {
         let server = ServiceServer(
             bootstrap,
             readiness: database.readiness.map { check in ReadinessCheck(check.name) { check.reason() } } + [
-                ReadinessCheck("change_feed") { feed.current.isFresh(at: .now) ? nil : "the view is out of date" }
+                ReadinessCheck("change_feed") {
+                    feed.current.isFresh(at: .now) ? nil : "the view is out of date"
+                }
             ],
             errors: ErrorAnswers(
                 format: { _ in .problem },

@@ -27,14 +27,21 @@ package struct ServiceDatabase: Sendable {
         let settings = PostgresSettings.service(url, role: role, connections: connections)
         pool = try PostgresPool(settings, logger: logger)
         listener = try PostgresListener(settings, channels: [ChangeStore.channel], logger: logger)
-        watch = DatabaseWatch(pool: pool, role: role, requiresPatchedServer: requiresPatchedServer, logger: logger)
+        watch = DatabaseWatch(
+            pool: pool,
+            role: role,
+            requiresPatchedServer: requiresPatchedServer,
+            logger: logger
+        )
     }
 
     /// What must run for any of it to work.
     package var services: [any Service] { [pool, listener, watch] }
 
-    /// Why the service is not ready as far as the database goes: each with a name and, when something is wrong, the
-    /// reason. Cheap: asks what was last seen, not the database.
+    /// Why the service is not ready as far as the database goes: each with a name and, when something is
+    /// wrong, the reason.
+    ///
+    /// Cheap: asks what was last seen, not the database.
     package var readiness: [(name: String, reason: @Sendable () -> String?)] {
         [("database", { watch.databaseReason }), ("schema", { watch.schemaReason })]
     }
@@ -99,7 +106,8 @@ private final class DatabaseWatch: Service {
         seen.withLock { seen in
             guard let schema = seen.schema else { return "the schema's version is not known" }
             guard schema >= Migrator.expectedVersion else {
-                return "the schema is at \(schema), this build needs \(Migrator.expectedVersion): run sso-admin migrate"
+                return
+                    "the schema is at \(schema), this build needs \(Migrator.expectedVersion): run sso-admin migrate"
             }
             return nil
         }
@@ -157,7 +165,8 @@ private final class DatabaseWatch: Service {
         let version = try await pool.ping()
         guard version < Self.patchedServer else { return nil }
         logger.warning(
-            "The PostgreSQL server lacks fixes to row-level security; update it.", metadata: ["reason": "\(version)"]
+            "The PostgreSQL server lacks fixes to row-level security; update it.",
+            metadata: ["reason": "\(version)"]
         )
         return requiresPatchedServer ? "the PostgreSQL server lacks security fixes (version \(version))" : nil
     }
@@ -175,7 +184,8 @@ enum RoleStatements {
     }
 
     /// How full the queue of notifications is, from 0 to 1; a full one fails commits that notify.
-    static let queueUsage = Statement<Double>("SELECT pg_notification_queue_usage()") { row throws(RowDecodingError) in
+    static let queueUsage = Statement<Double>("SELECT pg_notification_queue_usage()") {
+        row throws(RowDecodingError) in
         try row.next(Double.self)
     }
 }

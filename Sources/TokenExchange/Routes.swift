@@ -32,7 +32,8 @@ extension ServiceParts {
         addPreflight(
             to: router,
             [
-                "auth/:app/tokens/refresh", "auth/:app/tokens/access/verify", "auth/:app/tokens/refresh/verify",
+                "auth/:app/tokens/refresh", "auth/:app/tokens/access/verify",
+                "auth/:app/tokens/refresh/verify",
                 "auth/:app/current_user", "auth/:app/current_user/logout", "auth/:app/sessions",
                 "auth/:app/sessions/:session",
             ]

@@ -55,7 +55,9 @@ struct Serve: AsyncParsableCommand {
         let server = ServiceServer(
             bootstrap,
             readiness: database.readiness.map { check in ReadinessCheck(check.name) { check.reason() } } + [
-                ReadinessCheck("change_feed") { feed.current.isFresh(at: .now) ? nil : "the view is out of date" }
+                ReadinessCheck("change_feed") {
+                    feed.current.isFresh(at: .now) ? nil : "the view is out of date"
+                }
             ],
             errors: ErrorAnswers(
                 format: { path in BrowserPaths.contain(path) ? .messageAndCode : .standard },

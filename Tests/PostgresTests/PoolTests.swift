@@ -17,8 +17,10 @@ struct `a pool` {
                 $0.acquireTimeout = .milliseconds(300)
             }
         ) { pool in
-            // Both connections are open before the rush.
-            _ = try await pool.withSession { _ in try await pool.query(echo.bind(1)) }
+            // Both connections are open before the rush, however long that takes here.
+            try await eventually(within: .seconds(20), "two connections are open") {
+                await (try? pool.withSession { _ in try await pool.query(echo.bind(1)) }) != nil
+            }
             try await withThrowingTaskGroup(of: String.self) { group in
                 let start = ContinuousClock.now
                 for _ in 0..<12 {

@@ -87,7 +87,7 @@ struct `a transaction` {
                         try await pool.transaction(.serializable) { transaction in
                             attempts.add()
                             let old = try await transaction.query(value.bind(1))
-                            try await transaction.execute(nap.bind(0.02))
+                            try await transaction.execute(nap.bind(0.3))
                             try await transaction.execute(add.bind(1, (old.first ?? 0) + 1))
                         }
                     }

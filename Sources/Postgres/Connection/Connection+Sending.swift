@@ -36,6 +36,8 @@ extension Connection {
             }
         }
         if isOpen { flush() }
+        // A send that found the socket full has read what was there to be read, and nothing else will say so.
+        if isOpen, pipeline.isBusy { receive() }
         if corks, isOpen { cork(0) }
     }
 

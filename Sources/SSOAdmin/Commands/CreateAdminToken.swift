@@ -6,7 +6,8 @@ import Tokens
 
 struct CreateAdminToken: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Makes an admin token and prints it, once: for one workspace, or for the whole installation."
+        abstract:
+            "Makes an admin token and prints it, once: for one workspace, or for the whole installation."
     )
 
     @Option(help: "The workspace's slug; without it the token is for the whole installation.")
@@ -33,7 +34,10 @@ struct CreateAdminToken: AsyncParsableCommand {
                 let workspace = try await Administration.workspace(workspace, administration)
                 token = IssuedCredential(prefix: "bwadm_\(workspace.id.hex)_", name: name)
                 try await administration.createAdminToken(
-                    token.stored, role: role, in: workspace.id, actor: Administration.actor
+                    token.stored,
+                    role: role,
+                    in: workspace.id,
+                    actor: Administration.actor
                 )
             } else {
                 token = IssuedCredential(prefix: "bwadm_platform_", name: name)

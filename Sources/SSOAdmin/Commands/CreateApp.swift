@@ -61,7 +61,9 @@ struct CreateApp: AsyncParsableCommand {
             throw ValidationError("--exchange-policy takes workspace, sso_group or none")
         }
         guard ConnectedApp.SignupPolicy(rawValue: signupPolicy) != nil else {
-            throw ValidationError("--signup-policy takes open, invite_only, admin_approval or auto_on_first_access")
+            throw ValidationError(
+                "--signup-policy takes open, invite_only, admin_approval or auto_on_first_access"
+            )
         }
         guard (60...604_800).contains(accessExpiration) else {
             throw ValidationError("--access-expiration takes 60 to 604800")
@@ -115,7 +117,9 @@ struct CreateApp: AsyncParsableCommand {
             exchangePolicy: ConnectedApp.ExchangePolicy(rawValue: exchangePolicy) ?? .workspace,
             signupPolicy: ConnectedApp.SignupPolicy(rawValue: signupPolicy) ?? .open,
             lifetimes: ConnectedApp.Lifetimes(
-                access: accessExpiration, refresh: refreshExpiration, idle: sessionTimeout
+                access: accessExpiration,
+                refresh: refreshExpiration,
+                idle: sessionTimeout
             ),
             origins: origin,
             groups: Set(group.map { SSOGroup.ID($0) })
@@ -128,7 +132,8 @@ enum WebOrigin {
     /// Whether the text is one, in the lower case that browsers use.
     static func isOrigin(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
-        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), bytes[colon...].starts(with: "://".utf8) else {
+        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), bytes[colon...].starts(with: "://".utf8)
+        else {
             return false
         }
         let authority = bytes[(colon + 3)...]

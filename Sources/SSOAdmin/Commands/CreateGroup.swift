@@ -17,14 +17,18 @@ struct CreateGroup: AsyncParsableCommand {
     var name: String?
 
     func validate() throws {
-        guard SSOGroup.ID(text: id) != nil else { throw ValidationError("--id takes 1 to 64 of A-Z a-z 0-9 _ . -") }
+        guard SSOGroup.ID(text: id) != nil else {
+            throw ValidationError("--id takes 1 to 64 of A-Z a-z 0-9 _ . -")
+        }
     }
 
     func run() async throws {
         try await Administration.perform { administration, _ in
             let workspace = try await Administration.workspace(workspace, administration)
             try await administration.createGroup(
-                SSOGroup(id: SSOGroup.ID(id), name: name ?? id), in: workspace.id, actor: Administration.actor
+                SSOGroup(id: SSOGroup.ID(id), name: name ?? id),
+                in: workspace.id,
+                actor: Administration.actor
             )
             Administration.print { json in
                 json.beginObject()

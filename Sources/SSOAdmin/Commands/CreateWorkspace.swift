@@ -8,7 +8,8 @@ import Tokens
 struct CreateWorkspace: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Makes a workspace; prints its id, a workspace API key and an owner's admin token, once.",
-        discussion: "The running key-rotator makes its first signing key at once; `key-rotator run-once` does too."
+        discussion:
+            "The running key-rotator makes its first signing key at once; `key-rotator run-once` does too."
     )
 
     @Option(help: "Unique name in paths: a-z, 0-9 and hyphens, at most 63.")
@@ -24,7 +25,9 @@ struct CreateWorkspace: AsyncParsableCommand {
     var issuer: String?
 
     func validate() throws {
-        guard Workspace.isSlug(slug) else { throw ValidationError("--slug takes a-z, 0-9 and hyphens, at most 63") }
+        guard Workspace.isSlug(slug) else {
+            throw ValidationError("--slug takes a-z, 0-9 and hyphens, at most 63")
+        }
         guard SigningAlgorithm(rawValue: algorithm) != nil else {
             throw ValidationError("--algorithm takes RS256, ES256 or EdDSA")
         }

@@ -14,6 +14,10 @@ struct IssuedCredential: Sendable {
         id = Identifier(.v7(at: Date()))
         let secret = SecureRandom.secret()
         text = "\(prefix)\(id.hex)_\(secret)"
-        stored = AdministrationStore.Credential(id: id.raw, name: name, secretHash: SecretHash(of: secret).bytes)
+        stored = AdministrationStore.Credential(
+            id: id.raw,
+            name: name,
+            secretHash: SecretHash(of: secret).bytes
+        )
     }
 }

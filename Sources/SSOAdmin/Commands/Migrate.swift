@@ -19,7 +19,10 @@ struct Migrate: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try Settings.load(Program.settings, environment: ProcessInfo.processInfo.environment)
-        var connection = PostgresSettings(url: settings[.databaseURL].reveal(), applicationName: "sso-admin migrate")
+        var connection = PostgresSettings(
+            url: settings[.databaseURL].reveal(),
+            applicationName: "sso-admin migrate"
+        )
         connection.searchPath = "public"
         connection.statementTimeout = .seconds(600)
         connection.lockTimeout = .seconds(60)

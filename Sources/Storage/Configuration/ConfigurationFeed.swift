@@ -1,8 +1,8 @@
 package import Domain
 package import FoundationEssentials
 package import Logging
-package import Postgres
 import Metrics
+package import Postgres
 import ServiceLifecycle
 import Synchronization
 

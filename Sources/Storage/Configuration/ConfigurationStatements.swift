@@ -105,34 +105,41 @@ enum ConfigurationStatements {
         )
     }
 
-    static let signingKeys = signingKeys(privateKey: "sealed_private_key")
+    static let signingKeys = Statement<UUID, SigningKeyRecord>(
+        """
+        SELECT kid, algorithm, public_key, sealed_private_key, published_at, activates_at, retires_at, expires_at,
+            compromised_at
+        FROM signing_keys
+        WHERE workspace_id = $1
+            AND (expires_at IS NULL OR expires_at > now())
+        ORDER BY activates_at, kid
+        """
+    ) { row throws(RowDecodingError) in try signingKey(&row) }
 
     /// For a role that may not see private keys.
-    static let publicSigningKeys = signingKeys(privateKey: "NULL::bytea")
+    static let publicSigningKeys = Statement<UUID, SigningKeyRecord>(
+        """
+        SELECT kid, algorithm, public_key, NULL::bytea, published_at, activates_at, retires_at, expires_at,
+            compromised_at
+        FROM signing_keys
+        WHERE workspace_id = $1
+            AND (expires_at IS NULL OR expires_at > now())
+        ORDER BY activates_at, kid
+        """
+    ) { row throws(RowDecodingError) in try signingKey(&row) }
 
-    private static func signingKeys(privateKey: String) -> Statement<UUID, SigningKeyRecord> {
-        Statement<UUID, SigningKeyRecord>(
-            """
-            SELECT kid, algorithm, public_key, \(privateKey), published_at, activates_at, retires_at, expires_at,
-                compromised_at
-            FROM signing_keys
-            WHERE workspace_id = $1
-                AND (expires_at IS NULL OR expires_at > now())
-            ORDER BY activates_at, kid
-            """
-        ) { row throws(RowDecodingError) in
-            SigningKeyRecord(
-                kid: try row.next(String.self),
-                algorithm: try row.next(SigningAlgorithm.self),
-                publicKey: try row.next([UInt8].self),
-                sealedPrivateKey: try row.next([UInt8]?.self),
-                publishedAt: try row.next(Date.self),
-                activatesAt: try row.next(Date.self),
-                retiresAt: try row.next(Date?.self),
-                expiresAt: try row.next(Date?.self),
-                compromisedAt: try row.next(Date?.self)
-            )
-        }
+    private static func signingKey(_ row: inout RowReader) throws(RowDecodingError) -> SigningKeyRecord {
+        SigningKeyRecord(
+            kid: try row.next(String.self),
+            algorithm: try row.next(SigningAlgorithm.self),
+            publicKey: try row.next([UInt8].self),
+            sealedPrivateKey: try row.next([UInt8]?.self),
+            publishedAt: try row.next(Date.self),
+            activatesAt: try row.next(Date.self),
+            retiresAt: try row.next(Date?.self),
+            expiresAt: try row.next(Date?.self),
+            compromisedAt: try row.next(Date?.self)
+        )
     }
 
     static let browserSecret = Statement<UUID, StoredSecret>(

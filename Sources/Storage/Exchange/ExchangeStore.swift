@@ -101,9 +101,12 @@ package struct ExchangeStore: Sendable {
             attempt.exchangesPerMinute
         )
         let count = RateStatements.count.bind(
-            attempt.workspaceID.raw, "exchange", attempt.now.startOfWindow(seconds: 60)
+            attempt.workspaceID.raw,
+            "exchange",
+            attempt.now.startOfWindow(seconds: 60)
         )
-        let rows = try await SessionPartitions.recording(over: pool, at: attempt.now) { () throws(PostgresError) in
+        let rows = try await SessionPartitions.recording(over: pool, at: attempt.now) {
+            () throws(PostgresError) in
             if attempt.exchangesPerMinute == nil {
                 try await pool.pipeline(enter, record).1
             } else {

@@ -31,7 +31,8 @@ package struct Migrator: Sendable {
             switch self {
             case .nothingFound(let folder): "there are no migrations in \(folder)"
             case .misnamed(let name): "\(name) is not named NNNN_subject.sql, or its number is taken"
-            case .changed(let name): "\(name) was applied and has been changed since; restore it and add a new one"
+            case .changed(let name):
+                "\(name) was applied and has been changed since; restore it and add a new one"
             case .missing(let name): "\(name) was applied and its file is gone; restore it"
             case .outOfOrder(let name): "\(name) comes before one that is applied; give it a higher number"
             }
@@ -45,30 +46,44 @@ package struct Migrator: Sendable {
 
     /// Reads the files of a folder.
     package init(folder: String) throws {
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".sql") }.sorted()
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter {
+            $0.hasSuffix(".sql")
+        }.sorted()
         guard !names.isEmpty else { throw Refusal.nothingFound(folder) }
         var migrations: [Migration] = []
         for name in names {
             let digits = name.utf8.prefix(4)
-            guard digits.count == 4, digits.allSatisfy({ (0x30...0x39).contains($0) }), let version = Int(name.prefix(4)),
-                name.utf8.dropFirst(4).first == UInt8(ascii: "_"), migrations.last.map({ $0.version < version }) ?? true
+            guard digits.count == 4, digits.allSatisfy({ (0x30...0x39).contains($0) }),
+                let version = Int(name.prefix(4)),
+                name.utf8.dropFirst(4).first == UInt8(ascii: "_"),
+                migrations.last.map({ $0.version < version }) ?? true
             else {
                 throw Refusal.misnamed(name)
             }
-            let script = String(decoding: try Data(contentsOf: URL(filePath: "\(folder)/\(name)")), as: UTF8.self)
+            let script = String(
+                decoding: try Data(contentsOf: URL(filePath: "\(folder)/\(name)")),
+                as: UTF8.self
+            )
             migrations.append(Migration(version: version, name: String(name.dropLast(4)), script: script))
         }
         self.migrations = migrations
     }
 
-    /// The highest version that is applied; none before the first. One round trip.
+    /// The highest version that is applied; none before the first.
+    ///
+    /// One round trip.
     package static func appliedVersion(_ pool: PostgresPool) async throws(PostgresError) -> Int? {
         try await pool.query(MigrationStatements.highest.bind()).first ?? nil
     }
 
-    /// Applies what is missing, each migration in a transaction of its own, and answers their names. Session
-    /// partitions for the coming days are made as well. Safe to run anywhere at any time, also twice at once.
-    package func migrate(_ settings: PostgresSettings, report: @Sendable (String) -> Void) async throws -> [String] {
+    /// Applies what is missing, each migration in a transaction of its own, and answers their names.
+    ///
+    /// Session partitions for the coming days are made as well. Safe to run anywhere at any time, also twice
+    /// at once.
+    package func migrate(
+        _ settings: PostgresSettings,
+        report: @Sendable (String) -> Void
+    ) async throws -> [String] {
         try await PostgresConnection.withConnection(settings) { connection in
             // Held until the session ends, however it ends.
             _ = try await connection.query(MigrationStatements.lock.bind())
@@ -130,7 +145,10 @@ enum MigrationStatements {
         ORDER BY version
         """
     ) { row throws(RowDecodingError) in
-        (version: try row.next(Int.self), name: try row.next(String.self), checksum: try row.next(String.self))
+        (
+            version: try row.next(Int.self), name: try row.next(String.self),
+            checksum: try row.next(String.self)
+        )
     }
 
     static let checksum = Statement<String, String>("SELECT encode(sha256(convert_to($1, 'UTF8')), 'hex')") {

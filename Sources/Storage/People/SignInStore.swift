@@ -118,7 +118,8 @@ package struct SignInStore: Sendable {
         )
         do throws(PostgresError) {
             let begin = begin(beginning, of: newcomer.id, admits: false, in: workspaceID)
-            return try await SessionPartitions.recording(over: pool, at: beginning.now) { () throws(PostgresError) in
+            return try await SessionPartitions.recording(over: pool, at: beginning.now) {
+                () throws(PostgresError) in
                 try await pool.pipeline(Tenant.enter.bind(workspaceID.text), add, begin).1
             }.first
         } catch {
@@ -145,7 +146,8 @@ package struct SignInStore: Sendable {
     ) async throws(PostgresError) -> Begun {
         let admits = beginning.app?.signupPolicy.admitsOnFirstAccess ?? false
         let begin = begin(beginning, of: userID, admits: admits, in: workspaceID)
-        let rows = try await SessionPartitions.recording(over: pool, at: beginning.now) { () throws(PostgresError) in
+        let rows = try await SessionPartitions.recording(over: pool, at: beginning.now) {
+            () throws(PostgresError) in
             try await pool.pipeline(Tenant.enter.bind(workspaceID.text), begin).1
         }
         return rows.first ?? Begun(membership: nil, isRecorded: false)
@@ -203,7 +205,9 @@ package struct SignInStore: Sendable {
         return rows.first
     }
 
-    /// The standing of the user in the app, if any. One round trip.
+    /// The standing of the user in the app, if any.
+    ///
+    /// One round trip.
     package func standing(
         _ userID: User.ID,
         in appID: ConnectedApp.ID,

@@ -80,7 +80,11 @@ package struct SessionStore: Sendable {
 
     /// Moves the session's last use to `now`, at most once a minute: more often nothing is written, and no round trip
     /// is made.
-    package func touch(_ session: Session, in workspaceID: Workspace.ID, at now: Date) async throws(PostgresError) {
+    package func touch(
+        _ session: Session,
+        in workspaceID: Workspace.ID,
+        at now: Date
+    ) async throws(PostgresError) {
         guard now.timeIntervalSince(session.lastUsedAt) >= 60 else { return }
         _ = try await pool.pipeline(
             Tenant.enter.bind(workspaceID.text),

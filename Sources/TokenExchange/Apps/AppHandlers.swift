@@ -13,20 +13,29 @@ struct AppHandlers: Sendable {
     /// `GET …/.well-known/jwks.json`: the workspace's public keys (RFC 7517), with an ETag.
     func keys(_ request: Request, _ context: ServiceContext) throws -> Response {
         try Self.keys(
-            AppScope(request, context, parts, within: Self.maximumAge).served, request, at: parts.now()
+            AppScope(request, context, parts, within: Self.maximumAge).served,
+            request,
+            at: parts.now()
         )
     }
 
     /// `GET /.well-known/jwks.json` of a workspace.
     func workspaceKeys(_ request: Request, _ context: ServiceContext) throws -> Response {
-        let served = try WorkspaceScope.find(request, context, parts, in: try parts.freshView(within: Self.maximumAge))
+        let served = try WorkspaceScope.find(
+            request,
+            context,
+            parts,
+            in: try parts.freshView(within: Self.maximumAge)
+        )
         return try Self.keys(served, request, at: parts.now())
     }
 
     /// `GET …/public_key`: the key that signs now, as PEM.
     func publicKey(_ request: Request, _ context: ServiceContext) throws -> Response {
         let scope = try AppScope(request, context, parts)
-        guard let signer = scope.served.entry.signer(at: scope.now) else { throw PlainRefusal.temporarilyUnavailable() }
+        guard let signer = scope.served.entry.signer(at: scope.now) else {
+            throw PlainRefusal.temporarilyUnavailable()
+        }
         return .json(headers: Self.cacheable) { json in
             json.beginObject()
             json.member("public_key", signer.key.verificationKey.pem)
@@ -70,7 +79,11 @@ struct AppHandlers: Sendable {
         .cacheControl: "public, max-age=600", .accessControlAllowOrigin: "*",
     ]
 
-    private static func keys(_ served: ServiceParts.View.Served, _ request: Request, at now: Date) throws -> Response {
+    private static func keys(
+        _ served: ServiceParts.View.Served,
+        _ request: Request,
+        at now: Date
+    ) throws -> Response {
         guard let document = served.entry.published(at: now)?.document else {
             throw PlainRefusal.temporarilyUnavailable()
         }
@@ -81,7 +94,9 @@ struct AppHandlers: Sendable {
         }
         headers[.contentType] = "application/json"
         return Response(
-            status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: document.bytes))
+            status: .ok,
+            headers: headers,
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: document.bytes))
         )
     }
 

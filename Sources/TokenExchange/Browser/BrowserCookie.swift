@@ -21,7 +21,9 @@ struct BrowserCookie: Sendable {
         (isSecure ? "__Secure-" : "") + "better-auth.session_token"
     }
 
-    /// A new secret for a session. What is stored of it is its hash.
+    /// A new secret for a session.
+    ///
+    /// What is stored of it is its hash.
     static func token(for id: Session.ID) -> String {
         Base64URL.encode(id.octets + SecureRandom.bytes(32))
     }
@@ -54,7 +56,9 @@ struct BrowserCookie: Sendable {
                 tokens.append(token)
             }
         }
-        guard tokens.count == 1, let bytes = Base64URL.decode(tokens[0]), bytes.count == 48 else { return nil }
+        guard tokens.count == 1, let bytes = Base64URL.decode(tokens[0]), bytes.count == 48 else {
+            return nil
+        }
         return (tokens[0], Session.ID(octets: bytes[..<16]))
     }
 

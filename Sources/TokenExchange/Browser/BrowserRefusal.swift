@@ -37,12 +37,14 @@ enum BrowserRefusal: HTTPRefusal {
     private var answer: (status: HTTPResponse.Status, code: String, message: String) {
         switch self {
         case .badRequest: (.badRequest, "bad_request", "The body is not well-formed JSON.")
-        case .validation(let field): (.badRequest, "validation_error", "[body.\(field)] is missing or of the wrong type.")
+        case .validation(let field):
+            (.badRequest, "validation_error", "[body.\(field)] is missing or of the wrong type.")
         case .unsupportedMediaType: (.unsupportedMediaType, "unsupported_media_type", "Send JSON or a form.")
         case .invalidEmail: (.badRequest, "invalid_email", "Invalid email")
         case .passwordTooShort: (.badRequest, "password_too_short", "Password too short")
         case .passwordTooLong: (.badRequest, "password_too_long", "Password too long")
-        case .invalidEmailOrPassword: (.unauthorized, "invalid_email_or_password", "Invalid email or password")
+        case .invalidEmailOrPassword:
+            (.unauthorized, "invalid_email_or_password", "Invalid email or password")
         case .userAlreadyExists:
             (
                 .unprocessableContent, "user_already_exists_use_another_email",
@@ -53,9 +55,11 @@ enum BrowserRefusal: HTTPRefusal {
         case .invalidOrigin: (.forbidden, "invalid_origin", "Invalid origin")
         case .userSuspended: (.forbidden, "user_suspended", "The user is suspended in this app.")
         case .userDisabled: (.forbidden, "user_disabled", "The user is disabled.")
-        case .userPendingApproval: (.forbidden, "user_pending_approval", "The user awaits approval in this app.")
+        case .userPendingApproval:
+            (.forbidden, "user_pending_approval", "The user awaits approval in this app.")
         case .signUpClosed: (.forbidden, "sign_up_closed", "The app takes no new users by sign-up.")
-        case .appIdentityRequired: (.forbidden, "app_identity_required", "The request names no app by its Origin.")
+        case .appIdentityRequired:
+            (.forbidden, "app_identity_required", "The request names no app by its Origin.")
         case .rateLimited: (.tooManyRequests, "rate_limited", "Too many requests. Please try again later.")
         }
     }

@@ -85,8 +85,10 @@ struct BrowserScope: Sendable {
         guard let origin else { return .nobody }
         if let app = served.snapshot.app(ofOrigin: origin) { return .app(app) }
         let issuer = served.snapshot.workspace.issuer
-        let isOurs = issuer.utf8.starts(with: origin.utf8) && (issuer.utf8.count == origin.utf8.count
-            || issuer.utf8.dropFirst(origin.utf8.count).first == UInt8(ascii: "/"))
+        let isOurs =
+            issuer.utf8.starts(with: origin.utf8)
+            && (issuer.utf8.count == origin.utf8.count
+                || issuer.utf8.dropFirst(origin.utf8.count).first == UInt8(ascii: "/"))
         return isOurs && origin.utf8.contains(UInt8(ascii: "/")) ? .ourselves : .stranger
     }
 

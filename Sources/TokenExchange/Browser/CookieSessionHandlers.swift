@@ -34,13 +34,18 @@ struct CookieSessionHandlers: Sendable {
         guard let found = try await scope.session(request, parts), let session = found.facts.session else {
             throw BrowserRefusal.unauthorized
         }
-        guard let app = scope.app ?? session.appID.flatMap({ scope.served.snapshot.apps[$0] }), app.status == .active
+        guard let app = scope.app ?? session.appID.flatMap({ scope.served.snapshot.apps[$0] }),
+            app.status == .active
         else {
             throw BrowserRefusal.appIdentityRequired
         }
-        guard app.id == session.appID || app.exchangePolicy != .none else { throw BrowserRefusal.unauthorized }
+        guard app.id == session.appID || app.exchangePolicy != .none else {
+            throw BrowserRefusal.unauthorized
+        }
         try await requireMembership(of: found, in: app, scope)
-        guard let signer = scope.served.entry.signer(at: scope.now) else { throw PlainRefusal.temporarilyUnavailable() }
+        guard let signer = scope.served.entry.signer(at: scope.now) else {
+            throw PlainRefusal.temporarilyUnavailable()
+        }
         try await parts.sessions.touch(session, in: scope.workspace.id, at: scope.now)
         let grant = SessionGrant(
             workspace: scope.workspace,

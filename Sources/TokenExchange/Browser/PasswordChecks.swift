@@ -18,7 +18,9 @@ struct PasswordChecks: Service {
         try await threads.runIfActive { PasswordHash(hashing: password) }
     }
 
-    /// Whether the password is the one of the stored hash. Takes as long when there is none.
+    /// Whether the password is the one of the stored hash.
+    ///
+    /// Takes as long when there is none.
     func matches(_ password: String, stored: String?) async throws -> Bool {
         let hash = stored.flatMap { PasswordHash(stored: $0) }
         return try await threads.runIfActive {

@@ -17,13 +17,17 @@ struct SignInHandlers: Sendable {
         let scope = try BrowserScope(request, context, parts)
         let body = try await body(request)
         try scope.requireTrustedOrigin(request)
-        guard let name = body[text: "name"], name.count <= 200 else { throw BrowserRefusal.validation(field: "name") }
+        guard let name = body[text: "name"], name.count <= 200 else {
+            throw BrowserRefusal.validation(field: "name")
+        }
         let (email, password) = try credentials(body)
         guard password.count >= 8 else { throw BrowserRefusal.passwordTooShort }
         guard password.count <= 128 else { throw BrowserRefusal.passwordTooLong }
         let membership = try firstStanding(in: scope.app)
         try await limits.admit(context.facts.client, at: scope)
-        guard let hash = try await parts.passwords.hash(password) else { throw BrowserRefusal.passwordTooLong }
+        guard let hash = try await parts.passwords.hash(password) else {
+            throw BrowserRefusal.passwordTooLong
+        }
 
         let (beginning, token) = begin(request, context, scope, remember: body[flag: "rememberMe"] ?? true)
         let newcomer = SignInStore.Newcomer(
@@ -34,7 +38,10 @@ struct SignInHandlers: Sendable {
             passwordHash: hash.stored
         )
         let added = try await parts.signIns.add(
-            newcomer, membership: membership, beginning: beginning, in: scope.workspace.id
+            newcomer,
+            membership: membership,
+            beginning: beginning,
+            in: scope.workspace.id
         )
         guard let user = added else { throw BrowserRefusal.userAlreadyExists }
         let isSignedIn = membership == nil || membership == .active
@@ -51,7 +58,8 @@ struct SignInHandlers: Sendable {
         try await limits.admit(email, at: scope)
 
         let found = try await parts.signIns.find(email, in: scope.workspace.id)
-        guard try await parts.passwords.matches(password, stored: found?.passwordHash), let user = found?.user else {
+        guard try await parts.passwords.matches(password, stored: found?.passwordHash), let user = found?.user
+        else {
             try await limits.countFailure(email, at: scope)
             throw BrowserRefusal.invalidEmailOrPassword
         }
@@ -68,7 +76,11 @@ struct SignInHandlers: Sendable {
         try scope.requireTrustedOrigin(request)
         if let session = try await scope.session(request, parts)?.facts.session {
             _ = try await parts.sessions.end(
-                session.id, of: session.userID, in: scope.workspace.id, reason: "signed_out", at: scope.now
+                session.id,
+                of: session.userID,
+                in: scope.workspace.id,
+                reason: "signed_out",
+                at: scope.now
             )
         }
         return .json(headers: [.setCookie: scope.cookie.clear]) { json in
@@ -100,7 +112,9 @@ struct SignInHandlers: Sendable {
 
     private func credentials(_ body: RequestBody) throws -> (EmailAddress, password: String) {
         guard let text = body[text: "email"] else { throw BrowserRefusal.validation(field: "email") }
-        guard let password = body[text: "password"] else { throw BrowserRefusal.validation(field: "password") }
+        guard let password = body[text: "password"] else {
+            throw BrowserRefusal.validation(field: "password")
+        }
         guard let email = EmailAddress(text) else { throw BrowserRefusal.invalidEmail }
         guard password.utf8.count <= 4096 else { throw BrowserRefusal.passwordTooLong }
         return (email, password)
@@ -148,7 +162,10 @@ struct SignInHandlers: Sendable {
     ) -> Response {
         var headers: HTTPFields = [:]
         if let (beginning, token) = begun {
-            headers[.setCookie] = scope.cookie.set(token, maxAge: beginning.remembers ? beginning.lifetime : nil)
+            headers[.setCookie] = scope.cookie.set(
+                token,
+                maxAge: beginning.remembers ? beginning.lifetime : nil
+            )
         }
         return .json(headers: headers) { json in
             json.beginObject()

@@ -14,7 +14,10 @@ struct SignInLimits: Sendable {
     func admit(_ address: ClientAddress, at scope: BrowserScope) async throws {
         guard let ip = address.ip else { return }
         let count = try await rates.count(
-            "sign_in:address:\(ip.subscriber)", in: scope.workspace.id, window: Self.minute, at: scope.now
+            "sign_in:address:\(ip.subscriber)",
+            in: scope.workspace.id,
+            window: Self.minute,
+            at: scope.now
         )
         guard count <= scope.workspace.limits.signInsPerMinute else {
             throw BrowserRefusal.rateLimited(retryAfter: scope.now.secondsLeftInWindow(seconds: Self.minute))
@@ -24,17 +27,25 @@ struct SignInLimits: Sendable {
     /// Refuses an account that has failed too often lately, before its password is looked at.
     func admit(_ email: EmailAddress, at scope: BrowserScope) async throws {
         let failures = try await rates.current(
-            Self.subject(email), in: scope.workspace.id, window: Self.quarterHour, at: scope.now
+            Self.subject(email),
+            in: scope.workspace.id,
+            window: Self.quarterHour,
+            at: scope.now
         )
         guard failures < scope.workspace.limits.failuresPerQuarterHour else {
-            throw BrowserRefusal.rateLimited(retryAfter: scope.now.secondsLeftInWindow(seconds: Self.quarterHour))
+            throw BrowserRefusal.rateLimited(
+                retryAfter: scope.now.secondsLeftInWindow(seconds: Self.quarterHour)
+            )
         }
     }
 
     /// Counts a failure of an account.
     func countFailure(_ email: EmailAddress, at scope: BrowserScope) async throws {
         _ = try await rates.count(
-            Self.subject(email), in: scope.workspace.id, window: Self.quarterHour, at: scope.now
+            Self.subject(email),
+            in: scope.workspace.id,
+            window: Self.quarterHour,
+            at: scope.now
         )
     }
 

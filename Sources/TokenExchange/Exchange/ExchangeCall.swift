@@ -21,7 +21,9 @@ struct ExchangeCall: Sendable {
     let address: ClientAddress
     let userAgent: String?
 
-    /// Reads headers and body. A malformed body is kept as such: who is asking is answered first.
+    /// Reads headers and body.
+    ///
+    /// A malformed body is kept as such: who is asking is answered first.
     init(_ request: Request, _ context: ServiceContext) async throws {
         workspaceName = context.parameters.get("workspace") ?? ""
         apiKey = request.headers[.authorization].flatMap { PresentedAPIKey(header: $0) }
@@ -56,7 +58,9 @@ struct PresentedAPIKey: Sendable {
 
     /// Reads an `Authorization` header: `Bearer` in any case (RFC 9110 section 11.1), then the key.
     init?(header: String) {
-        guard header.utf8.count <= 256, let (scheme, key) = header.twoWords, scheme.asciiLowercased == "bearer" else {
+        guard header.utf8.count <= 256, let (scheme, key) = header.twoWords,
+            scheme.asciiLowercased == "bearer"
+        else {
             return nil
         }
         let parts = key.split(separator: "_", maxSplits: 2, omittingEmptySubsequences: false)
@@ -70,7 +74,9 @@ struct PresentedAPIKey: Sendable {
         secret = String(parts[2])
     }
 
-    /// The workspace's key of this id and kind, if the secret is right. Takes as long when there is none.
+    /// The workspace's key of this id and kind, if the secret is right.
+    ///
+    /// Takes as long when there is none.
     func find(in snapshot: WorkspaceSnapshot) -> APIKey? {
         let known = snapshot.apiKeys[id]
         let stored = known.flatMap { SecretHash(stored: $0.secretHash) } ?? Self.nobody

@@ -36,7 +36,9 @@ struct ExchangeHandler: Sendable {
     private func authenticate(_ call: ExchangeCall) throws -> Caller {
         let now = parts.now()
         let view = try parts.freshView()
-        let served = view.workspace(named: call.workspaceName).flatMap { $0.snapshot.workspace.status == .active ? $0 : nil }
+        let served = view.workspace(named: call.workspaceName).flatMap {
+            $0.snapshot.workspace.status == .active ? $0 : nil
+        }
         let (token, claims) = standing(of: call.userToken, at: served, in: view, now: now)
         let apiKey = served.flatMap { call.apiKey?.find(in: $0.snapshot) }
         let facts = ExchangeFacts(
@@ -53,8 +55,10 @@ struct ExchangeHandler: Sendable {
         return Caller(facts: facts, served: served, claims: claims, newSessionID: Session.ID(.v7(at: now)))
     }
 
-    /// What the database says of everybody involved; the new session is recorded in the same statement, if all else
-    /// allows it. Nothing is asked when the caller is not even known.
+    /// What the database says of everybody involved; the new session is recorded in the same statement, if
+    /// all else allows it.
+    ///
+    /// Nothing is asked when the caller is not even known.
     private func know(_ caller: Caller, _ call: ExchangeCall) async throws -> ExchangeStore.Outcome {
         guard let served = caller.served, let claims = caller.claims, let apiKey = caller.facts.apiKey,
             caller.facts.callerInNetworks
@@ -90,7 +94,8 @@ struct ExchangeHandler: Sendable {
     }
 
     private func mint(_ caller: Caller, _ outcome: ExchangeStore.Outcome) throws -> SessionAnswer {
-        guard let served = caller.served, let target = caller.facts.target, let expiresAt = outcome.recordedUntil,
+        guard let served = caller.served, let target = caller.facts.target,
+            let expiresAt = outcome.recordedUntil,
             let source = outcome.standing.source.session
         else {
             throw ExchangeNotRecorded()
@@ -109,7 +114,9 @@ struct ExchangeHandler: Sendable {
         return try grant.answer(keys: served.entry, at: caller.facts.now)
     }
 
-    /// What the user token turns out to be. At most one signature is verified.
+    /// What the user token turns out to be.
+    ///
+    /// At most one signature is verified.
     private func standing(
         of token: UnverifiedToken?,
         at served: ServiceParts.View.Served?,
@@ -124,17 +131,23 @@ struct ExchangeHandler: Sendable {
         else {
             return (.invalid, nil)
         }
-        guard issuer.snapshot.workspace.id == served.snapshot.workspace.id else { return (.ofAnotherWorkspace, nil) }
+        guard issuer.snapshot.workspace.id == served.snapshot.workspace.id else {
+            return (.ofAnotherWorkspace, nil)
+        }
         let source = served.snapshot.apps[ConnectedApp.ID(claims.appID)]
         if let source {
-            guard equalBytes(claims.audience, source.audience), equalBytes(claims.clientID, source.clientID) else {
+            guard equalBytes(claims.audience, source.audience), equalBytes(claims.clientID, source.clientID)
+            else {
                 return (.invalid, nil)
             }
         }
         return (.genuine(source: source), claims)
     }
 
-    private func request(_ wish: ExchangeCall.Wish, at served: ServiceParts.View.Served?) -> ExchangeFacts.Request {
+    private func request(
+        _ wish: ExchangeCall.Wish,
+        at served: ServiceParts.View.Served?
+    ) -> ExchangeFacts.Request {
         switch wish {
         case .malformed(let field): .malformed(field: field)
         case .app(let name): .target(served?.snapshot.app(named: name))

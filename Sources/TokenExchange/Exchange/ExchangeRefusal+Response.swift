@@ -26,14 +26,17 @@ struct ExchangeAnswer: HTTPRefusal {
 
     var headers: HTTPFields {
         switch refusal {
-        case .workspaceAPIKeyRequired, .invalidAccessToken: [.wwwAuthenticate: #"Bearer error="invalid_token""#]
+        case .workspaceAPIKeyRequired, .invalidAccessToken:
+            [.wwwAuthenticate: #"Bearer error="invalid_token""#]
         default: [:]
         }
     }
 }
 
 extension ExchangeRefusal {
-    /// What the client reads. One answer for each refusal: a new one does not compile until it has an answer.
+    /// What the client reads.
+    ///
+    /// One answer for each refusal: a new one does not compile until it has an answer.
     fileprivate var answer: (status: HTTPResponse.Status, code: String, message: String) {
         switch self {
         case .workspaceAPIKeyRequired:
@@ -43,7 +46,10 @@ extension ExchangeRefusal {
         case .invalidAccessToken:
             (.unauthorized, "invalid_access_token", "The user's access token is missing, invalid or over.")
         case .workspaceAccessDenied:
-            (.forbidden, "workspace_access_denied", "The user is not an active member of this workspace's app.")
+            (
+                .forbidden, "workspace_access_denied",
+                "The user is not an active member of this workspace's app."
+            )
         case .invalidRequest(let field):
             (.unprocessableContent, "invalid_request", "The request is not well formed: \(field).")
         case .appNotInWorkspace:
@@ -57,7 +63,10 @@ extension ExchangeRefusal {
         case .rateLimited:
             (.tooManyRequests, "rate_limited", "The workspace's limit is reached; try again later.")
         case .temporarilyUnavailable:
-            (.serviceUnavailable, "temporarily_unavailable", "The service cannot answer at the moment; try again.")
+            (
+                .serviceUnavailable, "temporarily_unavailable",
+                "The service cannot answer at the moment; try again."
+            )
         }
     }
 }

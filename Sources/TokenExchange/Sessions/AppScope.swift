@@ -43,9 +43,15 @@ struct AppScope: Sendable {
 
     /// The claims of an access token that was issued to this app; anything else is refused alike.
     func accessClaims(_ request: Request, _ parts: ServiceParts) throws -> AccessClaims {
-        guard let token = request.userToken(.xAuthorization), let keys = served.entry.published(at: now)?.keys,
+        guard let token = request.userToken(.xAuthorization),
+            let keys = served.entry.published(at: now)?.keys,
             // Why it is not ours is never told; the caller gets one answer for all of it.
-            let claims = try? parts.verifier.verifyAccess(token, keys: keys, audience: app.audience, now: now),
+            let claims = try? parts.verifier.verifyAccess(
+                token,
+                keys: keys,
+                audience: app.audience,
+                now: now
+            ),
             equalBytes(claims.appID, app.id.raw), !claims.isMachine
         else {
             throw SessionRefusal.invalidAccessToken
@@ -53,18 +59,26 @@ struct AppScope: Sendable {
         return claims
     }
 
-    /// The claims of a refresh token that was issued to this app; anything else is refused alike. A CSRF token is
-    /// checked when one is sent.
+    /// The claims of a refresh token that was issued to this app; anything else is refused alike.
+    ///
+    /// A CSRF token is checked when one is sent.
     func refreshClaims(_ request: Request, _ parts: ServiceParts) throws -> RefreshClaims {
         guard let token = request.userToken(.xRefreshToken), let keys = served.entry.published(at: now)?.keys,
             // As above.
-            let claims = try? parts.verifier.verifyRefresh(token, keys: keys, audience: app.audience, now: now),
+            let claims = try? parts.verifier.verifyRefresh(
+                token,
+                keys: keys,
+                audience: app.audience,
+                now: now
+            ),
             equalBytes(claims.appID, app.id.raw)
         else {
             throw SessionRefusal.invalidRefreshToken
         }
         if let sent = request.headers[.xCSRFToken] {
-            guard let secret = served.entry.browserSecret() else { throw PlainRefusal.temporarilyUnavailable() }
+            guard let secret = served.entry.browserSecret() else {
+                throw PlainRefusal.temporarilyUnavailable()
+            }
             let expected = CSRFToken(workspaceSecret: secret, session: claims.sessionID)
             guard expected.matches(sent) else { throw SessionRefusal.invalidCSRFToken }
         }

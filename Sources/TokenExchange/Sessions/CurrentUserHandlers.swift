@@ -26,7 +26,11 @@ struct CurrentUserHandlers: Sendable {
         let scope = try AppScope(request, context, parts)
         let session = try await admit(request, scope).session
         let ended = try await parts.sessions.end(
-            session.id, of: session.userID, in: scope.workspace.id, reason: "signed_out", at: scope.now
+            session.id,
+            of: session.userID,
+            in: scope.workspace.id,
+            reason: "signed_out",
+            at: scope.now
         )
         guard ended > 0 else { throw SessionRefusal.invalidAccessToken }
         return .ok

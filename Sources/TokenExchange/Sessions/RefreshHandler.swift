@@ -19,7 +19,9 @@ struct RefreshHandler: Sendable {
             appID: scope.app.id
         )
         // No key, no refresh: asked first, because a token that was taken could not be answered.
-        guard scope.served.entry.signer(at: scope.now) != nil else { throw PlainRefusal.temporarilyUnavailable() }
+        guard scope.served.entry.signer(at: scope.now) != nil else {
+            throw PlainRefusal.temporarilyUnavailable()
+        }
         let (session, generation) = try await take(key, Int(claims.generation), scope, context)
         let grant = SessionGrant(
             workspace: scope.workspace,

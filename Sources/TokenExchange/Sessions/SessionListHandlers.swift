@@ -14,7 +14,10 @@ struct SessionListHandlers: Sendable {
         let scope = try AppScope(request, context, parts)
         let current = try await CurrentUserHandlers(parts: parts).admit(request, scope).session
         let sessions = try await parts.sessions.live(
-            of: current.userID, in: scope.app.id, workspaceID: scope.workspace.id, at: scope.now
+            of: current.userID,
+            in: scope.app.id,
+            workspaceID: scope.workspace.id,
+            at: scope.now
         )
         return .json { json in
             json.beginArray()
@@ -31,7 +34,10 @@ struct SessionListHandlers: Sendable {
             throw SessionRefusal.sessionNotFound
         }
         let key = SessionStore.Key(
-            workspaceID: scope.workspace.id, sessionID: id, userID: current.userID, appID: scope.app.id
+            workspaceID: scope.workspace.id,
+            sessionID: id,
+            userID: current.userID,
+            appID: scope.app.id
         )
         guard let session = try await parts.sessions.access(key).facts.session, session.appID == scope.app.id,
             session.isLive(at: scope.now)
@@ -39,7 +45,11 @@ struct SessionListHandlers: Sendable {
             throw SessionRefusal.sessionNotFound
         }
         let ended = try await parts.sessions.end(
-            id, of: current.userID, in: scope.workspace.id, reason: "ended_by_user", at: scope.now
+            id,
+            of: current.userID,
+            in: scope.workspace.id,
+            reason: "ended_by_user",
+            at: scope.now
         )
         guard ended > 0 else { throw SessionRefusal.sessionNotFound }
         return .ok

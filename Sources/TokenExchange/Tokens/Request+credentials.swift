@@ -20,7 +20,9 @@ extension String {
     /// The two words of a text that is just that.
     var twoWords: (first: String, second: String)? {
         let words = utf8.split(whereSeparator: { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") })
-        guard words.count == 2, let first = String(words[0]), let second = String(words[1]) else { return nil }
+        guard words.count == 2, let first = String(words[0]), let second = String(words[1]) else {
+            return nil
+        }
         return (first, second)
     }
 

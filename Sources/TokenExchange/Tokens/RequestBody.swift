@@ -17,7 +17,9 @@ struct RequestBody: Sendable {
         case contentType
     }
 
-    /// Reads the whole body. A missing content type is taken as JSON, and an empty body as an empty object.
+    /// Reads the whole body.
+    ///
+    /// A missing content type is taken as JSON, and an empty body as an empty object.
     init(_ request: Request) async throws {
         let type = request.headers[.contentType].map { Self.mediaType($0) }
         let bytes = try await request.collectBody()
@@ -66,7 +68,11 @@ struct RequestBody: Sendable {
     private static func form(_ bytes: [UInt8]) throws -> [String: String] {
         var form: [String: String] = [:]
         for pair in bytes.split(separator: UInt8(ascii: "&")) {
-            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            let parts = pair.split(
+                separator: UInt8(ascii: "="),
+                maxSplits: 1,
+                omittingEmptySubsequences: false
+            )
             guard let name = decoded(parts[0]), let value = decoded(parts.count == 2 ? parts[1] : []) else {
                 throw Malformed.syntax
             }
@@ -77,7 +83,8 @@ struct RequestBody: Sendable {
 
     private static func decoded(_ bytes: ArraySlice<UInt8>) -> String? {
         let text = String(
-            validating: bytes.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }, as: UTF8.self
+            validating: bytes.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 },
+            as: UTF8.self
         )
         guard let text, let decoded = percentDecoded(text), !decoded.utf8.contains(0) else { return nil }
         return decoded

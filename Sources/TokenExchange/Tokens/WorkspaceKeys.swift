@@ -62,7 +62,8 @@ final class WorkspaceKeys: Sendable {
             if let secret = kept.browserSecret { return secret }
             guard let storedSecret else { return nil }
             kept.browserSecret = open(
-                storedSecret.sealed, .browserSecret(workspaceID: workspaceID, id: storedSecret.id)
+                storedSecret.sealed,
+                .browserSecret(workspaceID: workspaceID, id: storedSecret.id)
             )
             return kept.browserSecret
         }
@@ -86,7 +87,10 @@ final class WorkspaceKeys: Sendable {
                 document: JWKSDocument(keys)
             )
         } catch {
-            logger.error("A public key cannot be read.", metadata: ["workspace": "\(workspaceID)", "error": "\(error)"])
+            logger.error(
+                "A public key cannot be read.",
+                metadata: ["workspace": "\(workspaceID)", "error": "\(error)"]
+            )
             return nil
         }
     }
@@ -103,7 +107,10 @@ final class WorkspaceKeys: Sendable {
             kept.opened[record.kid] = signer
             return signer
         } catch {
-            logger.error("A private key cannot be read.", metadata: ["kid": "\(record.kid)", "error": "\(error)"])
+            logger.error(
+                "A private key cannot be read.",
+                metadata: ["kid": "\(record.kid)", "error": "\(error)"]
+            )
             return nil
         }
     }
@@ -113,7 +120,8 @@ final class WorkspaceKeys: Sendable {
             return try sealing.open(sealed, for: place)
         } catch {
             logger.error(
-                "A sealed secret cannot be opened.", metadata: ["workspace": "\(workspaceID)", "error": "\(error)"]
+                "A sealed secret cannot be opened.",
+                metadata: ["workspace": "\(workspaceID)", "error": "\(error)"]
             )
             return nil
         }

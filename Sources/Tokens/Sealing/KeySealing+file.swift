@@ -9,7 +9,9 @@ extension KeySealing {
     /// Reads the master keys from the file that `MASTER_KEYS_FILE` names.
     package init(masterKeysFile path: String?) throws {
         guard let path else {
-            throw MasterKeysUnavailable(description: "MASTER_KEYS_FILE is required: lines id:base64 of 32 bytes")
+            throw MasterKeysUnavailable(
+                description: "MASTER_KEYS_FILE is required: lines id:base64 of 32 bytes"
+            )
         }
         let text: String
         do {

@@ -2,8 +2,17 @@ package import Domain
 
 extension SealedPlace {
     /// The place of a workspace's signing key.
-    package static func signingKey(_ kid: String, algorithm: SigningAlgorithm, workspaceID: String) -> SealedPlace {
-        SealedPlace(workspaceID: workspaceID, name: kid, purpose: .tokenSigning, algorithm: algorithm.rawValue)
+    package static func signingKey(
+        _ kid: String,
+        algorithm: SigningAlgorithm,
+        workspaceID: String
+    ) -> SealedPlace {
+        SealedPlace(
+            workspaceID: workspaceID,
+            name: kid,
+            purpose: .tokenSigning,
+            algorithm: algorithm.rawValue
+        )
     }
 
     /// The place of the secret behind a workspace's cookies and CSRF tokens.
