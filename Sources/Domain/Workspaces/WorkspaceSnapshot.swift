@@ -17,6 +17,7 @@ package struct WorkspaceSnapshot: Sendable {
     /// What cookies and CSRF tokens are keyed with; none until the worker has made it.
     package let browserSecret: StoredSecret?
 
+    /// Puts together what was read at one instant; of two with one id the first counts.
     package init(
         epoch: Int,
         workspace: Workspace,

@@ -53,6 +53,7 @@ package struct RowDecodingError: Error, Sendable, CustomStringConvertible {
     package let name: String
     /// The Swift type that was to be read.
     package let expected: String
+    /// What is wrong with it.
     package let reason: Reason
 
     package var description: String {

@@ -14,7 +14,9 @@ package struct ServerError: Error, Sendable {
     package let hint: String?
     /// The constraint, table and schema the error is about, when it is about one.
     package let constraint: String?
+    /// The table the error is about.
     package let table: String?
+    /// The schema of that table.
     package let schema: String?
     /// Whether the server ends the session with this error.
     package let isFatal: Bool

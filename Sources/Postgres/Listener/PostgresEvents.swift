@@ -19,6 +19,7 @@ package struct PostgresEvents: AsyncSequence, Sendable {
         Iterator(mailbox: mailbox)
     }
 
+    /// Reads the events one by one.
     package struct Iterator: AsyncIteratorProtocol {
         let mailbox: EventMailbox
 

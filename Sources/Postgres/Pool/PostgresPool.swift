@@ -9,6 +9,7 @@ import ServiceLifecycle
 /// graceful shutdown, lets what is under way end. Cancelling a task frees it at once; its unit is discarded and,
 /// should the server be long about it, cancelled there.
 package final class PostgresPool: Service, PostgresQuerying {
+    /// What it was made with.
     package let settings: PostgresSettings
     private let driver: PoolDriver
 

@@ -39,6 +39,7 @@ package struct PostgresSettings: Sendable {
     package var idleTimeout = Duration.seconds(120)
     /// Bounds of the wait between two attempts while the server is away; the wait itself is random.
     package var minimumBackoff = Duration.milliseconds(100)
+    /// The longest such wait.
     package var maximumBackoff = Duration.milliseconds(1_400)
 
     /// Settings for a database, everything else as documented.

@@ -59,6 +59,7 @@ package struct BoundStatement<Output: Sendable>: Sendable {
 
 /// How many rows a statement inserted, updated, deleted or returned.
 package struct AffectedRows: Sendable, Hashable {
+    /// The number of rows.
     package let count: Int
 }
 

@@ -137,8 +137,8 @@ package final class ConfigurationFeed<Entry: Sendable>: Service {
                 return
             } catch {
                 failures.increment()
-                if resync { resyncRequested.withLock { $0 = true } }
-                // Perhaps it was taken off the list for its silence.
+                // It may hold what it has not acknowledged, or was taken off the list for its silence: all anew.
+                cursor = nil
                 reportedAt = nil
                 logger.warning("Configuration could not be read", metadata: ["error": "\(error)"])
             }
