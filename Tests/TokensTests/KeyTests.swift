@@ -223,3 +223,26 @@ import Testing
         #expect(Base64.decode(lines.joined()) == Keys.rsa.verificationKey.spki)
     }
 }
+
+@Suite struct `Keys on many threads` {
+    @Test func `are read, sign and verify at once, every one of them`() async throws {
+        let generated = try GeneratedKey.generate(.rs256, bits: 2048)
+        let shared = try SigningKey(kid: "0123456789abcdef", algorithm: .rs256, pkcs8: generated.pkcs8)
+        let message = Array("message".utf8)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    for round in 0..<60 {
+                        let key = try VerificationKey(kid: shared.kid, algorithm: .rs256, spki: generated.spki)
+                        if round % 4 == 0 {
+                            _ = try SigningKey(kid: shared.kid, algorithm: .rs256, pkcs8: generated.pkcs8)
+                        }
+                        #expect(key.isValid(try shared.sign(message), for: message))
+                        #expect(!key.isValid([UInt8](repeating: 1, count: 256), for: message))
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+}

@@ -1,4 +1,5 @@
 import CLibCrypto
+import Synchronization
 
 /// A key held by libcrypto, parsed once and never changed.
 ///
@@ -32,6 +33,19 @@ import CLibCrypto
     private convenience init?(decoding der: [UInt8], as structure: String, selection: Int32) {
         // The decoder reads ahead, so that it cannot be asked where the key ended.
         guard DER.isOneSequence(der) else { return nil }
+        // One at a time: libcrypto 3.0 finds and caches its decoders while it decodes, and of two threads that do so
+        // at once one was seen to be told that a good key is none.
+        let key = unsafe Self.decoding.withLock { _ in unsafe Self.decode(der, as: structure, selection: selection) }
+        guard let key = unsafe key else { return nil }
+        unsafe self.init(adopting: key)
+    }
+
+    private static let decoding = Mutex(())
+
+    private static func decode(_ der: [UInt8], as structure: String, selection: Int32) -> OpaquePointer? {
+        // An error somebody left behind on this thread is not taken for one of the decoder's.
+        LibCrypto.forgetErrors()
+        defer { LibCrypto.forgetErrors() }
         var key: OpaquePointer?
         let isDecoded = unsafe withUnsafeMutablePointer(to: &key) { slot in
             unsafe der.withUnsafeBufferPointer { buffer in
@@ -53,12 +67,9 @@ import CLibCrypto
                 return unsafe OSSL_DECODER_from_data(decoder, &cursor, &rest) == 1
             }
         }
-        guard let key = unsafe key else {
-            LibCrypto.forgetErrors()
-            return nil
-        }
-        unsafe self.init(adopting: key)
-        guard isDecoded else { return nil }
+        guard !isDecoded else { return unsafe key }
+        if let key = unsafe key { unsafe EVP_PKEY_free(key) }
+        return nil
     }
 
     /// Makes an RSA key pair with public exponent 65537, libcrypto's default.
