@@ -233,7 +233,11 @@ import Testing
             for _ in 0..<8 {
                 group.addTask {
                     for round in 0..<60 {
-                        let key = try VerificationKey(kid: shared.kid, algorithm: .rs256, spki: generated.spki)
+                        let key = try VerificationKey(
+                            kid: shared.kid,
+                            algorithm: .rs256,
+                            spki: generated.spki
+                        )
                         if round % 4 == 0 {
                             _ = try SigningKey(kid: shared.kid, algorithm: .rs256, pkcs8: generated.pkcs8)
                         }

@@ -76,7 +76,9 @@ final class WorkspaceKeys: Sendable {
         let instants = records.flatMap { [$0.activatesAt, $0.retiresAt, $0.expiresAt].compactMap { $0 } }
         kept.until = instants.filter { $0 > now }.min() ?? .distantFuture
         // What could not be read is tried again soon: nothing that went wrong once may last.
-        if kept.published == nil || kept.signer == nil { kept.until = min(kept.until, now.addingTimeInterval(1)) }
+        if kept.published == nil || kept.signer == nil {
+            kept.until = min(kept.until, now.addingTimeInterval(1))
+        }
     }
 
     private func publish(at now: Date) -> Published? {

@@ -35,7 +35,9 @@ import Synchronization
         guard DER.isOneSequence(der) else { return nil }
         // One at a time: libcrypto 3.0 finds and caches its decoders while it decodes, and of two threads that do so
         // at once one was seen to be told that a good key is none.
-        let key = unsafe Self.decoding.withLock { _ in unsafe Self.decode(der, as: structure, selection: selection) }
+        let key = unsafe Self.decoding.withLock { _ in
+            unsafe Self.decode(der, as: structure, selection: selection)
+        }
         guard let key = unsafe key else { return nil }
         unsafe self.init(adopting: key)
     }
