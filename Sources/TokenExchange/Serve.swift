@@ -20,6 +20,7 @@ struct Serve: AsyncParsableCommand {
             holdsKeys: true
         )
         let sealing = try KeySealing(masterKeysFile: bootstrap.settings[.masterKeysFile])
+        try SelfTest.run()
         try await Self.run(bootstrap, sealing)
     }
 

@@ -224,6 +224,12 @@ import Testing
     }
 }
 
+@Suite struct `The self-test of the start` {
+    @Test func `passes with the libcrypto there is`() throws {
+        try SelfTest.run()
+    }
+}
+
 @Suite struct `Keys on many threads` {
     @Test func `are read, sign and verify at once, every one of them`() async throws {
         let generated = try GeneratedKey.generate(.rs256, bits: 2048)
