@@ -2,8 +2,8 @@ import Domain
 
 /// Proves at the start of a program that the cryptography works, before anybody depends on it.
 ///
-/// It also lets libcrypto look up its algorithms while one thread alone is at it: left to the first requests, several
-/// look them up at once, and one of those was seen to be told that a good key, or a good signature, is none.
+/// It also lets libcrypto look up its algorithms while one thread alone is at it. Just after a start under load a good
+/// key was seen to be refused as malformed; that several threads look up at once then is the likely reason, not proved.
 package enum SelfTest {
     /// Makes an RSA key, reads both halves of it, signs and verifies.
     ///

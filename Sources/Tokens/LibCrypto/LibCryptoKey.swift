@@ -33,8 +33,8 @@ import Synchronization
     private convenience init?(decoding der: [UInt8], as structure: String, selection: Int32) {
         // The decoder reads ahead, so that it cannot be asked where the key ended.
         guard DER.isOneSequence(der) else { return nil }
-        // One at a time: libcrypto 3.0 finds and caches its decoders while it decodes, and of two threads that do so
-        // at once one was seen to be told that a good key is none.
+        // One at a time: libcrypto 3.0 finds and caches its decoders while it decodes. Just after a start under load
+        // a good key was seen to be refused; that two threads did so at once is the likely reason, not proved.
         let key = unsafe Self.decoding.withLock { _ in
             unsafe Self.decode(der, as: structure, selection: selection)
         }
