@@ -13,6 +13,8 @@ extension PostgresSettings {
         settings.queryTimeout = .milliseconds(1500)
         settings.acquireTimeout = .milliseconds(400)
         settings.parameters["plan_cache_mode"] = "force_generic_plan"
+        // A plan made while a table was nearly empty must not go on to read all of it once it is large.
+        settings.parameters["enable_seqscan"] = "off"
         return settings
     }
 }

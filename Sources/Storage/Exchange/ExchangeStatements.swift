@@ -7,7 +7,8 @@ enum ExchangeStatements {
     ///
     /// `admissible` repeats the rules of `ExchangePolicy` that depend on the standing: a test runs both over every
     /// combination and fails when they differ. The look-ups are scalar subqueries on primary keys because the plan
-    /// is made once, without knowing the values, and a join would let it scan.
+    /// is made once, without knowing the values, and a join would let it scan. Neither may the user lead to the
+    /// session, see `SessionStatements`.
     static let record = Statement<
         UUID, UUID, UUID, String, String, Date, Bool, Bool, UUID, UUID, Int, Int, String?, String?, Int?,
         ExchangeStore.Outcome
@@ -20,7 +21,7 @@ enum ExchangeStatements {
             FROM sessions
             WHERE workspace_id = $1
                 AND id = $2
-                AND user_id = $3
+                AND user_id IS NOT DISTINCT FROM $3
         ), facts AS (
             SELECT source.*,
                 (SELECT status FROM users WHERE workspace_id = $1 AND id = source.user_id) AS user_status,

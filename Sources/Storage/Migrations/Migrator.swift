@@ -40,7 +40,7 @@ package struct Migrator: Sendable {
     }
 
     /// The version a service of this build works with: the highest migration it was written against.
-    package static let expectedVersion = 7
+    package static let expectedVersion = 8
 
     private let migrations: [Migration]
 

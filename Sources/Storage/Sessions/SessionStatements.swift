@@ -2,6 +2,8 @@ import Domain
 import FoundationEssentials
 import Postgres
 
+/// Whoever knows a session's id compares its user by `IS NOT DISTINCT FROM`: no index answers that, so the plan
+/// goes by the primary key however many sessions the user has.
 enum SessionStatements {
     static let access = Statement<UUID, UUID, UUID, String, (facts: AccessFacts, user: User?)>(
         """
@@ -16,7 +18,7 @@ enum SessionStatements {
         ) u
         WHERE s.workspace_id = $1
             AND s.id = $2
-            AND s.user_id = $3
+            AND s.user_id IS NOT DISTINCT FROM $3
         """
     ) { row throws(RowDecodingError) in
         (facts: try AccessRow.decode(&row), user: try UserRow.decode(&row))
@@ -36,7 +38,7 @@ enum SessionStatements {
             FROM sessions s
             WHERE s.workspace_id = $1
                 AND s.id = $2
-                AND s.user_id = $3
+                AND s.user_id IS NOT DISTINCT FROM $3
                 AND s.app_id = $4
         ), taken AS (
             UPDATE sessions
