@@ -5,21 +5,62 @@ import Storage
 import Testing
 
 @Suite struct `The partitions of sessions` {
-    @Test func `reach from yesterday to the days asked for, and are made once`() async throws {
+    @Test func `hold every day from yesterday to the day asked for, once, and are made once`() async throws {
         try await withInstallation { installation in
             let store = KeyStore(pool: installation.rotator)
             // Migrating makes those of the coming two weeks.
             #expect(try await store.ensureSessionPartitions(days: 14) == 0)
-            #expect(try await store.ensureSessionPartitions(days: 17) == 3)
-            #expect(try await store.ensureSessionPartitions(days: 17) == 0)
-            let days = try await installation.texts(
+            #expect(try await store.ensureSessionPartitions(days: 28) == 2)
+            #expect(try await store.ensureSessionPartitions(days: 28) == 0)
+            let holders = try await installation.texts(
                 """
-                SELECT ((to_date(right(relname, 8), 'YYYYMMDD') - (now() AT TIME ZONE 'UTC')::date))::text
-                FROM pg_class
-                WHERE relname ~ '^sessions_[0-9]{8}$'
+                SELECT count(partition)::text
+                FROM generate_series(current_date - 1, current_date + 28, interval '1 day') AS day
+                LEFT JOIN session_partitions() ON first_day <= day AND day < end_day
+                GROUP BY day
                 """
             )
-            #expect(days.compactMap { Int($0) }.sorted() == Array(-1...17))
+            #expect(holders == Array(repeating: "1", count: 30))
+        }
+    }
+
+    @Test func `are weeks, or what their neighbours leave of one`() async throws {
+        try await withInstallation { installation in
+            try await installation.superuser.withSession { session in
+                // Two days of one week, as databases hold that were made before partitions were weeks.
+                try await session.execute(
+                    script: """
+                        DO $$
+                        DECLARE
+                            monday timestamptz := date_trunc('week', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+                                - interval '70 days';
+                        BEGIN
+                            EXECUTE format(
+                                'CREATE TABLE one PARTITION OF sessions FOR VALUES FROM (%L) TO (%L)',
+                                uuid_at(monday + interval '2 days'), uuid_at(monday + interval '3 days')
+                            );
+                            EXECUTE format(
+                                'CREATE TABLE two PARTITION OF sessions FOR VALUES FROM (%L) TO (%L)',
+                                uuid_at(monday + interval '4 days'), uuid_at(monday + interval '5 days')
+                            );
+                            PERFORM ensure_session_partitions(monday::date - 4, monday::date + 13);
+                        END
+                        $$
+                        """
+                )
+            }
+            let made = try await installation.texts(
+                """
+                SELECT (first_day - monday) || ' to ' || (end_day - monday)
+                    || CASE WHEN partition = 'sessions_' || to_char(first_day, 'YYYYMMDD') THEN '' ELSE ' ' || partition END
+                FROM session_partitions(), (SELECT date_trunc('week', now() AT TIME ZONE 'UTC')::date - 70) AS week (monday)
+                WHERE first_day < monday + 30
+                ORDER BY first_day
+                """
+            )
+            #expect(
+                made == ["-7 to 0", "0 to 2", "2 to 3 one", "3 to 4", "4 to 5 two", "5 to 7", "7 to 14"]
+            )
         }
     }
 
@@ -28,11 +69,11 @@ import Testing
             let made = try await withThrowingTaskGroup(of: Int.self) { group in
                 for asker in 0..<8 {
                     let pool = asker.isMultiple(of: 2) ? installation.rotator : installation.exchange
-                    group.addTask { try await KeyStore(pool: pool).ensureSessionPartitions(days: 20) }
+                    group.addTask { try await KeyStore(pool: pool).ensureSessionPartitions(days: 28) }
                 }
                 return try await group.reduce(into: 0) { $0 += $1 }
             }
-            #expect(made == 6)
+            #expect(made == 2)
         }
     }
 
@@ -50,13 +91,16 @@ import Testing
         }
     }
 
-    @Test func `take a day's sessions from its first millisecond to its last`() async throws {
+    @Test func `take sessions from their first millisecond to their last`() async throws {
         try await withInstallation { installation in
             let scene = try await Scene(on: installation)
             let midnight = Date(
                 timeIntervalSince1970: (now.timeIntervalSince1970 / 86_400).rounded(.up) * 86_400
             )
-            for (moment, day) in [(midnight - 0.0005, midnight - 1), (midnight + 0.0005, midnight)] {
+            // 1970-01-01 was a Thursday.
+            let days = Int(midnight.timeIntervalSince1970 / 86_400)
+            let monday = midnight + Double((11 - days % 7) % 7) * 86_400
+            for (moment, day) in [(monday - 0.0005, monday - 7 * 86_400), (monday + 0.0005, monday)] {
                 let attempt = scene.attempt(from: scene.session, at: moment)
                 let id = attempt.newSessionID
                 let expires = session(of: scene.user, in: scene.target)
@@ -159,10 +203,8 @@ import Testing
 
     @Test func `cannot be reached but through the table itself`() async throws {
         try await withInstallation { installation in
-            let partitions = try await installation.texts(
-                "SELECT relname::text FROM pg_class WHERE relname ~ '^sessions_[0-9]{8}$'"
-            )
-            #expect(partitions.count == 16)
+            let partitions = try await installation.texts("SELECT partition FROM session_partitions()")
+            #expect((3...4).contains(partitions.count))
             for role in ServiceRole.allCases {
                 let reachable = try await installation.texts(
                     """

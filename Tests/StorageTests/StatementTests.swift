@@ -176,6 +176,32 @@ struct ListedStatement: CustomTestStringConvertible, Sendable {
         ],
     ]
 
+    /// On an empty table every index looks equally good, and the plan made then stays: the user's index must not be
+    /// among those to choose from, or a user of a thousand sessions is a thousand times slower.
+    @Test(arguments: ["record", "access", "refresh", "touch", "session"])
+    func `of a session's id goes by its primary key from the first day on`(_ name: String) async throws {
+        try await withInstallation { installation in
+            let statement = try #require(ListedStatement.all.first { $0.name == name })
+            let nulls = statement.parameters.map { _ in "NULL" }.joined(separator: ", ")
+            let explain = Statement<String>("EXPLAIN (COSTS OFF) EXECUTE looked_at(\(nulls))") {
+                row throws(RowDecodingError) in try row.next(String.self)
+            }
+            let plan = try await installation.pool(as: .tokenExchange).withSession { session in
+                // Otherwise no partition is left to show: no id is null.
+                try await session.execute(script: "SET enable_partition_pruning = off")
+                try await prepare(statement, as: "looked_at", in: session)
+                let plan = try await session.query(explain.bind())
+                try await session.execute(script: "DEALLOCATE looked_at; RESET enable_partition_pruning")
+                return plan
+            }
+            let scans = plan.filter { $0.contains(#/ on sessions_[0-9]+ /#) && $0.contains("Scan") }
+            #expect(scans.count >= 3)
+            for scan in scans {
+                #expect(scan.contains(#/Index Scan using sessions_[0-9]+_pkey /#), "\(scan)")
+            }
+        }
+    }
+
     private func prepare(
         _ statement: ListedStatement,
         as name: String,

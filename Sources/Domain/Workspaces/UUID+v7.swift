@@ -30,12 +30,12 @@ extension UUID {
 extension Identifier where Raw == UUID {
     /// The lower-case text with hyphens, as tokens and answers carry it.
     package var text: String {
-        raw.uuidString.asciiLowercased
+        raw.hexadecimal(hyphenated: true)
     }
 
     /// The 32 lower-case hexadecimal digits without hyphens.
     package var hex: String {
-        String(text.utf8.filter { $0 != UInt8(ascii: "-") }.map { Character(UnicodeScalar($0)) })
+        raw.hexadecimal(hyphenated: false)
     }
 
     /// Reads the text with hyphens, in either case.
@@ -55,6 +55,30 @@ extension Identifier where Raw == UUID {
             text.append(digit)
         }
         self.init(text: String(decoding: text, as: UTF8.self))
+    }
+}
+
+extension UUID {
+    /// The digits in lower case, written in one go: several of these are in every answer.
+    fileprivate func hexadecimal(hyphenated: Bool) -> String {
+        let u = uuid
+        let octets: InlineArray<16, UInt8> = [
+            u.0, u.1, u.2, u.3, u.4, u.5, u.6, u.7, u.8, u.9, u.10, u.11, u.12, u.13, u.14, u.15,
+        ]
+        var text: [UInt8] = []
+        text.reserveCapacity(36)
+        for index in octets.indices {
+            if hyphenated, index == 4 || index == 6 || index == 8 || index == 10 {
+                text.append(UInt8(ascii: "-"))
+            }
+            text.append(Self.digit(octets[index] >> 4))
+            text.append(Self.digit(octets[index] & 0x0f))
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
     }
 }
 

@@ -76,19 +76,19 @@ enum SignInStatements {
 
     static let session = Statement<UUID, UUID, String?, SignInStore.CookieSession>(
         """
+        WITH s AS MATERIALIZED (
+            SELECT * FROM sessions WHERE workspace_id = $1 AND id = $2 AND cookie_hash IS NOT NULL
+        )
         SELECT \(AccessRow.columns), u.status,
             (SELECT status FROM memberships WHERE workspace_id = $1 AND user_id = s.user_id AND app_id = $3),
             u.id, u.email, u.email_verified, u.name, u.image, u.status, u.created_at, u.updated_at,
             s.cookie_hash, s.ip, s.user_agent
-        FROM sessions s
+        FROM s
         CROSS JOIN LATERAL (
             SELECT id, email, email_verified, name, image, status, created_at, updated_at
             FROM users
             WHERE workspace_id = $1 AND id = s.user_id
         ) u
-        WHERE s.workspace_id = $1
-            AND s.id = $2
-            AND s.cookie_hash IS NOT NULL
         """
     ) { row throws(RowDecodingError) in
         SignInStore.CookieSession(

@@ -1,10 +1,10 @@
 import FoundationEssentials
 import Postgres
 
-/// The days that sessions can be recorded on.
+/// The weeks that sessions can be recorded in.
 ///
 /// The worker makes partitions two weeks ahead. Should no worker have run for that long, whoever records a session
-/// makes the day's partition itself, once, and tries again.
+/// makes the partition itself, once, and tries again.
 enum SessionPartitions {
     /// Runs what records a session; a second time when the day had no partition, or when the membership it was
     /// recorded under went away at that very moment (then the second look sees that).

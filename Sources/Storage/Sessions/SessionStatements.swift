@@ -2,23 +2,23 @@ import Domain
 import FoundationEssentials
 import Postgres
 
-/// Whoever knows a session's id compares its user by `IS NOT DISTINCT FROM`: no index answers that, so the plan
-/// goes by the primary key however many sessions the user has.
+/// Whoever knows a session's id compares its user by `IS NOT DISTINCT FROM` and joins the user to what is already
+/// materialized: so no index by user can answer, and the plan goes by the primary key however many sessions a user has.
 enum SessionStatements {
     static let access = Statement<UUID, UUID, UUID, String, (facts: AccessFacts, user: User?)>(
         """
+        WITH s AS MATERIALIZED (
+            SELECT * FROM sessions WHERE workspace_id = $1 AND id = $2 AND user_id IS NOT DISTINCT FROM $3
+        )
         SELECT \(AccessRow.columns), u.status,
             (SELECT status FROM memberships WHERE workspace_id = $1 AND user_id = s.user_id AND app_id = $4),
             u.id, u.email, u.email_verified, u.name, u.image, u.status, u.created_at, u.updated_at
-        FROM sessions s
+        FROM s
         CROSS JOIN LATERAL (
             SELECT id, email, email_verified, name, image, status, created_at, updated_at
             FROM users
             WHERE workspace_id = $1 AND id = s.user_id
         ) u
-        WHERE s.workspace_id = $1
-            AND s.id = $2
-            AND s.user_id IS NOT DISTINCT FROM $3
         """
     ) { row throws(RowDecodingError) in
         (facts: try AccessRow.decode(&row), user: try UserRow.decode(&row))

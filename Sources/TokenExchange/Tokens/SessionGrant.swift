@@ -28,7 +28,7 @@ struct SessionGrant: Sendable {
             appID: app.id.raw,
             workspaceID: workspace.id.reference,
             sessionID: sessionID.raw,
-            tokenID: UUID(),
+            tokenID: .v7(at: now),
             issuedAt: issuedAt,
             expiresAt: end,
             authenticatedAt: Int64(authenticatedAt.timeIntervalSince1970),
@@ -49,7 +49,7 @@ struct SessionGrant: Sendable {
             generation: Int64(generation),
             appID: app.id.raw,
             workspaceID: workspace.id.reference,
-            tokenID: UUID(),
+            tokenID: .v7(at: now),
             issuedAt: Int64(now.timeIntervalSince1970),
             expiresAt: end
         )
