@@ -56,6 +56,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLibPSL", providers: [.apt(["libpsl-dev"])]),
         .systemLibrary(name: "CUTF8Proc", providers: [.apt(["libutf8proc-dev"])]),
 
         .target(name: "Domain", swiftSettings: strict),
@@ -77,9 +78,8 @@ let package = Package(
         .target(
             name: "Chassis",
             dependencies: [
-                configuration, coreMetrics, httpTypes, hummingbird, hummingbirdCore, lifecycle, logging,
-                metrics,
-                nioCore, nioHTTP1, nioPosix, unixSignals,
+                "CLibPSL", configuration, coreMetrics, httpTypes, hummingbird, hummingbirdCore, lifecycle,
+                logging, metrics, nioCore, nioHTTP1, nioPosix, unixSignals,
             ],
             swiftSettings: strict
         ),

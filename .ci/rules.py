@@ -7,12 +7,7 @@ import sys
 LONGEST = 350
 
 # Files that may be longer, each with the reason.
-LONGER = {
-    "Tests/StorageTests/ChangeFeedTests.swift": "one protocol, told as one suite",
-    "Tests/StorageTests/ExchangeStoreTests.swift": "one table of standings with its fixtures",
-    "Tests/StorageTests/IsolationTests.swift": "one matrix of roles, tables and tenants",
-    "Tests/StorageTests/SessionStoreTests.swift": "one table of standings with its fixtures",
-}
+LONGER = {}
 
 # A statement in a Swift literal: our SQL writes keywords in upper case.
 STATEMENT = re.compile(

@@ -50,6 +50,7 @@ struct Serve: AsyncParsableCommand {
             signIns: SignInStore(pool: database.pool),
             rates: RateStore(pool: database.pool),
             passwords: passwords,
+            cookieDomains: CookieDomains(logger: logger),
             defaultWorkspace: settings[.defaultWorkspace],
             isSecure: settings.publicURL.hasPrefix("https://")
         )

@@ -145,6 +145,19 @@ import Testing
         #expect(service.log.objects.contains { $0["level"] as? String == "critical" })
     }
 
+    @Test func `is not what a taken port looks like, of which one line tells`() async throws {
+        let first = try TestService()
+        try await first.run { port in
+            let second = try TestService(["HTTP_PORT": "\(port)"])
+            let refused = SettingsError(
+                name: "HTTP_PORT",
+                reason: "is taken: something else listens on 127.0.0.1:\(port)"
+            )
+            await #expect(throws: refused) { try await second.bootstrap.run([second.server]) }
+            #expect(second.log.objects.map { $0["level"] as? String } == ["notice"])
+        }
+    }
+
     @Test func `stops services in reverse order`() async throws {
         let order = Mutex<[String]>([])
         struct Noting: Service {

@@ -85,3 +85,19 @@ import Testing
         )
     }
 }
+
+@Suite struct `A public suffix` {
+    @Test(arguments: [
+        "com", "co.uk", "github.io", "CO.UK", ".co.uk", "co.uk.", "xn--p1ai", "рф", "foo.ck", "localhost",
+        "", ".",
+    ]) func `is a name that nobody owns all of`(name: String) {
+        #expect(PublicSuffix.contains(name))
+    }
+
+    @Test(arguments: [
+        "example.com", "example.co.uk", "breezeway.github.io", ".example.com", "www.ck", "demo.example",
+        "auth.example.com",
+    ]) func `is not a name that somebody registered`(name: String) {
+        #expect(!PublicSuffix.contains(name))
+    }
+}

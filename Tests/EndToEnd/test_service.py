@@ -123,8 +123,7 @@ def test_help_says_everything_needed_to_run_it(name, command):
     ],
 )
 def test_a_malformed_variable_stops_the_start_with_one_line_that_names_it(installation, name, command, variable, value):
-    user = {"token-exchange": "token_exchange", "sso-admin": "sso_admin", "key-rotator": "key_rotator"}[name]
-    environment = {**installation.environment(user), "HTTP_PORT": "0", variable: value}
+    environment = {**installation.environment(name.replace("-", "_")), "HTTP_PORT": "0", variable: value}
     done = run_program(name, command, environment=environment, timeout=20)
     assert done.returncode != 0
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
@@ -159,11 +158,23 @@ def test_an_unknown_command_or_option_is_a_usage_error(name):
         assert done.stderr
 
 
-def test_a_taken_port_stops_the_start_with_a_clear_line(installation, exchange):
-    environment = {**installation.environment("token_exchange"), "HTTP_PORT": str(exchange.port)}
-    done = run_program("token-exchange", "serve", environment=environment, timeout=30)
-    assert done.returncode not in (0, -6, -11), done
-    assert "in use" in done.stdout + done.stderr
+@pytest.mark.parametrize("name, command", COMMANDS)
+@pytest.mark.parametrize(
+    "variable, host",
+    [("HTTP_PORT", "127.0.0.1"), ("HTTP_HOST", "192.0.2.1")],
+    ids=["taken", "elsewhere"],
+)
+def test_an_address_that_cannot_be_listened_on_is_one_line_that_names_it(
+    installation, exchange, name, command, variable, host
+):
+    environment = installation.environment(name.replace("-", "_"), HTTP_HOST=host, HTTP_PORT=str(exchange.port))
+    done = run_program(name, command, environment=environment, timeout=30)
+    assert done.returncode == 1, done
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if variable in line or host in line]
+    assert len(lines) == 1 and variable in lines[0] and host in lines[0], done
+    if variable == "HTTP_PORT":
+        assert f"{host}:{exchange.port}" in lines[0]
+    assert "errno" not in done.stderr and "critical" not in done.stderr, done
 
 
 def test_json_logs_are_one_object_a_line_whatever_the_request_says(installation):

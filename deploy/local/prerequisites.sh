@@ -27,6 +27,9 @@ find_missing() {
   missing=()
   need libpq-dev header libpq-fe.h
   need libssl-dev header openssl/evp.h
+  need libpsl-dev header libpsl.h
+  # Newer than the list libpsl was built with, once the system is brought up to date.
+  need publicsuffix test -s /usr/share/publicsuffix/public_suffix_list.dafsa
   need libutf8proc-dev header utf8proc.h
   # SwiftPM asks it where libpq's headers are.
   need pkg-config command -v pkg-config

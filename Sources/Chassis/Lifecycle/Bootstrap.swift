@@ -124,6 +124,8 @@ package struct Bootstrap: Sendable {
     private func conclude(_ outcome: Outcome) throws {
         ProcessSetup.endIfStuck(after: nil)
         if case .ended(let error?) = outcome {
+            // ArgumentParser prints it as its one line.
+            if error is SettingsError { throw error }
             guard drain.isDraining else {
                 logger.critical("Stopped by a failure.", metadata: .of([.error: "\(error)"]))
                 throw error

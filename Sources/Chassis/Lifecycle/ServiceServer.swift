@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTypes
 package import Hummingbird
 import HummingbirdCore
@@ -12,6 +13,8 @@ import Synchronization
 package struct ServiceServer: Service {
     /// The server as a Hummingbird application, which Hummingbird's testing can drive in memory or live.
     package let application: Application<RouterResponder<ServiceContext>>
+    private let host: String
+    private let port: Int
 
     /// Assembles the server; `routes` adds the service's own routes.
     ///
@@ -31,6 +34,7 @@ package struct ServiceServer: Service {
         routes: (Router<ServiceContext>) -> Void
     ) {
         let settings = bootstrap.settings
+        (host, port) = (settings.httpHost, settings.httpPort)
         let limits = limits ?? HTTPLimits(settings)
         let logger = bootstrap.logger
         let edge = HTTPEdge(
@@ -82,8 +86,34 @@ package struct ServiceServer: Service {
     }
 
     /// Serves until the group it runs in shuts down, then finishes what was accepted.
+    ///
+    /// Throws ``SettingsError`` when it cannot listen where it was told to.
     package func run() async throws {
-        try await application.run()
+        do {
+            try await application.run()
+        } catch {
+            throw SettingsError(cannotListen: error, on: host, port) ?? error
+        }
+    }
+}
+
+extension SettingsError {
+    /// What is wrong with the address when nothing can listen on it; nil when the error is about something else.
+    fileprivate init?(cannotListen error: any Error, on host: String, _ port: Int) {
+        let address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        if error is SocketAddressError || error is SocketAddressError.UnknownHost {
+            self.init(name: "HTTP_HOST", reason: "has no address to listen on (it is '\(host)')")
+            return
+        }
+        switch (error as? IOError)?.errnoCode {
+        case EADDRINUSE:
+            self.init(name: "HTTP_PORT", reason: "is taken: something else listens on \(address)")
+        case EACCES:
+            self.init(name: "HTTP_PORT", reason: "may not be listened on: \(address) is refused to us")
+        case EADDRNOTAVAIL:
+            self.init(name: "HTTP_HOST", reason: "is not of this machine: \(address)")
+        default: return nil
+        }
     }
 }
 

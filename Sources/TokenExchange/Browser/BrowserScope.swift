@@ -40,7 +40,7 @@ struct BrowserScope: Sendable {
             secret: secret,
             isSecure: parts.isSecure,
             path: context.parameters.get("workspace").map { "/w/\($0)" } ?? "/",
-            domain: Self.domain(served.snapshot.workspace, host: request.head.authority)
+            domain: parts.cookieDomains.domain(of: served.snapshot.workspace, host: request.head.authority)
         )
         caller = Self.caller(request.headers[.origin], at: served)
         if served.snapshot.workspace.requireAppIdentity, case .nobody = caller {
@@ -90,15 +90,5 @@ struct BrowserScope: Sendable {
             && (issuer.utf8.count == origin.utf8.count
                 || issuer.utf8.dropFirst(origin.utf8.count).first == UInt8(ascii: "/"))
         return isOurs && origin.utf8.contains(UInt8(ascii: "/")) ? .ourselves : .stranger
-    }
-
-    /// The domain to share the cookie under: the workspace's, when the host that was asked lies under it.
-    private static func domain(_ workspace: Workspace, host: String?) -> String? {
-        guard let domain = workspace.cookieDomain, let host else { return nil }
-        let name = host.utf8.prefix { $0 != UInt8(ascii: ":") }
-        let bare = domain.utf8.first == UInt8(ascii: ".") ? domain.utf8.dropFirst() : domain.utf8[...]
-        guard name.count >= bare.count, name.suffix(bare.count).elementsEqual(bare) else { return nil }
-        let before = name.dropLast(bare.count)
-        return before.isEmpty || before.last == UInt8(ascii: ".") ? domain : nil
     }
 }
