@@ -56,6 +56,12 @@ package struct RotationPlan: Hashable, Sendable {
     /// What that is.
     package let next: Next
 
+    package init(steps: [RotationStep], nextAt: Date, next: Next) {
+        self.steps = steps
+        self.nextAt = nextAt
+        self.next = next
+    }
+
     /// Longest time between two looks at a workspace, in seconds.
     package static let longestPause: TimeInterval = 86_400
 
