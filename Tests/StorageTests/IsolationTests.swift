@@ -14,6 +14,8 @@ private let rights: [String: [ServiceRole: String]] = [
     "audit_heads": [:],
     "audit_log": [.tokenExchange: "I", .ssoAdmin: "SI", .keyRotator: "I"],
     "changes": [.tokenExchange: "S", .ssoAdmin: "S", .keyRotator: "S"],
+    "jwks_fetches": [.tokenExchange: "SIU", .ssoAdmin: "S"],
+    "key_requests": [.ssoAdmin: "S", .keyRotator: "S"],
     "key_schedule": [.keyRotator: "SIU"],
     "memberships": [.tokenExchange: "SIU", .ssoAdmin: "SIUD"],
     "node_epochs": [.tokenExchange: "SIUD", .ssoAdmin: "SIUD", .keyRotator: "SIUD"],
@@ -21,6 +23,7 @@ private let rights: [String: [ServiceRole: String]] = [
     "platform_admin_tokens": [.ssoAdmin: "SIUD"],
     "rate_windows": [.tokenExchange: "SIUD"],
     "schema_migrations": [.tokenExchange: "S", .ssoAdmin: "S", .keyRotator: "S"],
+    "session_days": [.keyRotator: "S"],
     "sessions": [.tokenExchange: "SIU"],
     "signing_keys": [.tokenExchange: "S", .keyRotator: "SIU"],
     "sso_group_apps": [.tokenExchange: "S", .ssoAdmin: "SIUD"],
@@ -359,9 +362,25 @@ private let sharedTables: [String: Set<ServiceRole>] = [
             }
             #expect(Set(policies) == Set(expected))
             let others = try await installation.texts(
-                "SELECT polrelid::regclass::text FROM pg_policy WHERE polname <> 'tenant'"
+                """
+                SELECT polrelid::regclass::text
+                FROM pg_policy
+                WHERE polname <> 'tenant' AND polroles <> ARRAY['breezeway_owner'::regrole::oid]
+                """
             )
             #expect(Set(others) == Set(sharedTables.keys))
+            let owners = try await installation.texts(
+                """
+                SELECT DISTINCT polname || ' ' || regexp_replace(polrelid::regclass::text, '[0-9]{8}$', 'day')
+                FROM pg_policy
+                WHERE polroles = ARRAY['breezeway_owner'::regrole::oid]
+                """
+            )
+            #expect(
+                Set(owners) == [
+                    "measure sessions_day", "retention changes", "retention rate_windows", "retention audit_log",
+                ]
+            )
         }
     }
 
@@ -375,7 +394,11 @@ private let sharedTables: [String: Set<ServiceRole>] = [
                 WHERE contype = 'p' AND connamespace = 'public'::regnamespace AND attname <> 'workspace_id'
                 """
             )
-            #expect(Set(primary) == ["workspaces", "nodes", "platform_admin_tokens", "schema_migrations"])
+            #expect(
+                Set(primary) == [
+                    "workspaces", "nodes", "platform_admin_tokens", "schema_migrations", "session_days",
+                ]
+            )
             let foreign = try await installation.texts(
                 """
                 SELECT conname::text
@@ -403,7 +426,11 @@ private let sharedTables: [String: Set<ServiceRole>] = [
             #expect(
                 Set(definers) == [
                     "record_change \(path)", "schedule_keys \(path)", "chain_audit \(path)",
-                    "ensure_session_partitions \(path)",
+                    "ensure_session_partitions \(path)", "guard_signing_key \(path)",
+                    "guard_signing_key_removal \(path)", "check_signing_chain \(path)",
+                    "raise_longest_token \(path)", "hasten_keys \(path)", "revoke_sessions \(path)",
+                    "measure_session_day \(path)", "drop_session_day \(path),lock_timeout=100ms",
+                    "prune \(path)", "end_stuck_listeners \(path)",
                 ]
             )
             #expect(
@@ -449,19 +476,19 @@ private let sharedTables: [String: Set<ServiceRole>] = [
             in: id,
             actor: "tests"
         )
-        _ = try await KeyStore(pool: installation.rotator).record(
-            SigningKeyRecord(
-                kid: UUID().uuidString,
-                algorithm: .edDSA,
-                publicKey: [1],
-                sealedPrivateKey: [2],
-                publishedAt: now,
-                activatesAt: now
-            ),
-            browserSecret: StoredSecret(id: "s", sealed: [3]),
+        _ = try await KeyStore(pool: installation.rotator).carryOut(
             for: id,
-            nextLook: .seconds(60)
+            prepared: preparedKey(),
+            browserSecret: StoredSecret(id: "s", sealed: [3]),
+            plan: RotationPlan.of
         )
+        try await KeyRequestStore(pool: installation.administration).ask(
+            KeyRequest(id: KeyRequest.ID(UUID.v7(at: now)), wish: .rotate),
+            reason: nil,
+            in: id,
+            actor: "tests"
+        )
+        try await KeyFetchStore(pool: installation.exchange).note([nil: now], in: id)
         let user = try await SignInStore(pool: installation.exchange).add(
             SignInStore.Newcomer(
                 id: User.ID(UUID.v7(at: now)),
@@ -500,7 +527,7 @@ private let sharedTables: [String: Set<ServiceRole>] = [
     private func tenantColumn(_ table: String) -> String? {
         switch table {
         case "workspaces": "id"
-        case "nodes", "platform_admin_tokens", "schema_migrations": nil
+        case "nodes", "platform_admin_tokens", "schema_migrations", "session_days": nil
         default: "workspace_id"
         }
     }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct `The partitions of sessions` {
     @Test func `reach from yesterday to the days asked for, and are made once`() async throws {
         try await withInstallation { installation in
-            let store = KeyStore(pool: installation.rotator)
+            let store = HousekeepingStore(pool: installation.rotator)
             // Migrating makes those of the coming two weeks.
             #expect(try await store.ensureSessionPartitions(days: 14) == 0)
             #expect(try await store.ensureSessionPartitions(days: 17) == 3)
@@ -28,7 +28,7 @@ import Testing
             let made = try await withThrowingTaskGroup(of: Int.self) { group in
                 for asker in 0..<8 {
                     let pool = asker.isMultiple(of: 2) ? installation.rotator : installation.exchange
-                    group.addTask { try await KeyStore(pool: pool).ensureSessionPartitions(days: 20) }
+                    group.addTask { try await HousekeepingStore(pool: pool).ensureSessionPartitions(days: 20) }
                 }
                 return try await group.reduce(into: 0) { $0 += $1 }
             }
