@@ -15,6 +15,7 @@ struct ServiceParts: Sendable {
     let signIns: SignInStore
     let rates: RateStore
     let passwords: PasswordChecks
+    let fetches: KeyFetchLog
     /// The workspace, by id or slug, that routes without one mean.
     let defaultWorkspace: String?
     /// Whether browsers reach us over https, so that cookies may insist on it.
