@@ -83,7 +83,9 @@ struct Housekeeper: Service {
         do throws(PostgresError) {
             while try await store.dropSessionDay() { dropped.increment() }
         } catch {
-            guard case .server(let refusal) = error, refusal.sqlState == .lockNotAvailable else { throw error }
+            guard case .server(let refusal) = error, refusal.sqlState == .lockNotAvailable else {
+                throw error
+            }
             // Somebody uses the table, and nobody is made to wait for us: the next round tries again.
             logger.debug("Expired sessions were not dropped: the table is in use.")
         }

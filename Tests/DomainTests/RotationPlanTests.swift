@@ -91,7 +91,8 @@ import Testing
     }
 
     @Test func `says the same when it is asked twice, and nothing once it is carried out`() {
-        for policy in [RotationPolicy(), RotationPolicy(algorithm: .es256), RotationPolicy(interval: 86_401)] {
+        for policy in [RotationPolicy(), RotationPolicy(algorithm: .es256), RotationPolicy(interval: 86_401)]
+        {
             for keys in [[], atRest(), atRest(activates: -9_000_000), [rotationKey(activates: -1)]] {
                 var facts = facts(keys, policy: policy)
                 #expect(RotationPlan.of(facts) == RotationPlan.of(facts))
@@ -216,7 +217,9 @@ import Testing
         let known = rotationKey("known", activates: -900, compromised: -1, isErased: true)
         let keys = [known] + atRest()
         #expect(
-            RotationPlan.of(facts(keys, asked: .compromise(kid: "nobody"))).steps == [finished(0, .unknownKey)]
+            RotationPlan.of(facts(keys, asked: .compromise(kid: "nobody"))).steps == [
+                finished(0, .unknownKey)
+            ]
         )
         #expect(
             RotationPlan.of(facts(keys, asked: .compromise(kid: "known"))).steps == [

@@ -68,6 +68,7 @@ def test_the_standby_is_published_before_it_signs(scene):
 def test_a_scheduled_change_needs_no_worker(installation, exchange):
     del exchange
     workspace = installation.workspace()
+    until(lambda: workspace.count("signing_keys") == 2, 20)
     signer, standby = kids(workspace)
     person = workspace.sign_up()
     old = person.token()
@@ -125,6 +126,7 @@ def test_another_algorithm_is_a_rotation_like_any_other(scene):
 
 def test_a_request_waits_for_a_worker_and_says_so(installation):
     workspace = installation.workspace(apps=False)
+    until(lambda: workspace.count("signing_keys") == 2, 20)
     age_standby(workspace)
     rotators = [service for service in installation.services if service.name == "key-rotator" and service.is_running]
     for service in rotators:
@@ -250,6 +252,7 @@ def test_the_worker_shows_its_figures(rotator, scene):
 
 def test_everything_is_sealed_anew_under_a_new_master_key_while_services_run(installation, exchange, tmp_path):
     workspace = installation.workspace()
+    until(lambda: workspace.count("signing_keys") == 2, 20)
     person = workspace.sign_up()
     token = person.token()
     new_line = f"e2e-2:{base64.b64encode(os.urandom(32)).decode()}\n"

@@ -214,7 +214,7 @@ import Testing
                 """,
                 "INSERT INTO workspace_secrets (workspace_id, purpose, id, sealed) VALUES ('\(id.text)', 'browser', 'a', '')",
                 "DELETE FROM sso_group_apps WHERE workspace_id = '\(id.text)'",
-                "UPDATE signing_keys SET longest_token = 86400 WHERE workspace_id = '\(id.text)'",
+                "UPDATE signing_keys SET longest_token = 9999999 WHERE workspace_id = '\(id.text)'",
             ] {
                 try await installation.run(change, in: id)
                 let next = try #require(try await store.epochs()[id])

@@ -60,7 +60,9 @@ import Testing
         }
     }
 
-    @Test func `prunes what is past its time in batches, over all workspaces, and nothing younger`() async throws {
+    @Test func `prunes what is past its time in batches, over all workspaces, and nothing younger`()
+        async throws
+    {
         try await withInstallation { installation in
             let store = HousekeepingStore(pool: installation.rotator)
             for _ in 0..<2 {
@@ -91,7 +93,8 @@ import Testing
         }
     }
 
-    @Test func `ends a transaction that does nothing while the queue of notifications fills, and no other session`()
+    @Test
+    func `ends a transaction that does nothing while the queue of notifications fills, and no other session`()
         async throws
     {
         try await withInstallation { installation in
@@ -101,7 +104,9 @@ import Testing
                     try await idle.execute(script: "SELECT 1")
                     #expect(try await store.endStuckListeners(patience: 1, usage: 0.5) == 0)
                     #expect(
-                        try await eventually { try await store.endStuckListeners(patience: 1, usage: -1) == 1 }
+                        try await eventually {
+                            try await store.endStuckListeners(patience: 1, usage: -1) == 1
+                        }
                     )
                     try await idle.execute(script: "SELECT 1")
                 }

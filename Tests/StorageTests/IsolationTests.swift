@@ -378,7 +378,8 @@ private let sharedTables: [String: Set<ServiceRole>] = [
             )
             #expect(
                 Set(owners) == [
-                    "measure sessions_day", "retention changes", "retention rate_windows", "retention audit_log",
+                    "measure sessions_day", "retention changes", "retention rate_windows",
+                    "retention audit_log",
                 ]
             )
         }
@@ -478,7 +479,7 @@ private let sharedTables: [String: Set<ServiceRole>] = [
         )
         _ = try await KeyStore(pool: installation.rotator).carryOut(
             for: id,
-            prepared: preparedKey(),
+            prepared: preparedKey(.edDSA),
             browserSecret: StoredSecret(id: "s", sealed: [3]),
             plan: RotationPlan.of
         )

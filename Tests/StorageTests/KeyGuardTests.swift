@@ -9,8 +9,14 @@ import Testing
     @Test(
         arguments: [
             // A relying party that cannot have the key yet.
-            ("signing_keys_published_before_use", set("new", "activates_at = published_at + interval '659 s'")),
-            ("signing_keys_published_before_use", insert(published: "now()", activates: "now() + interval '659 s'")),
+            (
+                "signing_keys_published_before_use",
+                set("new", "activates_at = published_at + interval '659 s'")
+            ),
+            (
+                "signing_keys_published_before_use",
+                insert(published: "now()", activates: "now() + interval '659 s'")
+            ),
             ("signing_keys_published_now", insert(published: "now() - interval '1 day'", activates: "now()")),
             ("signing_keys_first", insert(activates: "now()", haste: "'first'")),
             ("signing_keys_emergency", insert(activates: "now()", haste: "'emergency'")),
@@ -18,7 +24,10 @@ import Testing
             ("signing_keys_haste", set("one", "haste = NULL")),
             ("signing_keys_haste", set("two", "haste = 'first'")),
             // A token that outlives its key.
-            ("signing_keys_outlive_their_tokens", set("one", "expires_at = retires_at + interval '604859 s'")),
+            (
+                "signing_keys_outlive_their_tokens",
+                set("one", "expires_at = retires_at + interval '604859 s'")
+            ),
             ("signing_keys_outlive_their_tokens", set("old", "expires_at = now() + interval '1 s'")),
             ("signing_keys_longest_token", set("one", "longest_token = 0")),
             ("signing_keys_kept", remove("one")),
@@ -27,14 +36,20 @@ import Testing
             // Two keys that claim one instant.
             ("signing_keys_one_at_a_time", set("one", "retires_at = NULL, expires_at = NULL")),
             ("signing_keys_one_at_a_time", insert(activates: "now() + interval '10 days'")),
-            ("signing_keys_one_activation", insert(activates: "(SELECT activates_at FROM signing_keys WHERE kid LIKE 'new-%')")),
+            (
+                "signing_keys_one_activation",
+                insert(activates: "(SELECT activates_at FROM signing_keys WHERE kid LIKE 'new-%')")
+            ),
             // A workspace that cannot sign.
             ("signing_keys_always_one", set("one", "compromised_at = now()")),
             ("signing_keys_always_one", set("one", "retires_at = retires_at - interval '1 day'")),
             ("signing_keys_always_one", set("two", "compromised_at = now()")),
             (
                 "signing_keys_always_one",
-                set("new", "retires_at = activates_at + interval '1 d', expires_at = activates_at + interval '9 d'")
+                set(
+                    "new",
+                    "retires_at = activates_at + interval '1 d', expires_at = activates_at + interval '9 d'"
+                )
             ),
             ("signing_keys_erased_late", set("one", "sealed_private_key = NULL")),
             ("signing_keys_stay_erased", set("bad", "sealed_private_key = 'x'")),
@@ -86,7 +101,9 @@ import Testing
         }
     }
 
-    @Test func `an app's longer tokens no time: the keys that may sign them live longer by themselves`() async throws {
+    @Test func `an app's longer tokens no time: the keys that may sign them live longer by themselves`()
+        async throws
+    {
         try await withInstallation { installation in
             let workspace = try await scene(installation)
             try await installation.run("UPDATE apps SET refresh_expiration = 1209600", in: workspace)

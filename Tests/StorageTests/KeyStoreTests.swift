@@ -32,7 +32,9 @@ import Testing
         }
     }
 
-    @Test func `claims a workspace for one worker until the claim runs out or something is asked`() async throws {
+    @Test func `claims a workspace for one worker until the claim runs out or something is asked`()
+        async throws
+    {
         try await withInstallation { installation in
             let store = KeyStore(pool: installation.rotator)
             let workspace = try await installation.workspace()
@@ -71,7 +73,8 @@ import Testing
 }
 
 @Suite struct `Carrying out a plan` {
-    @Test func `writes the first key and secret, then the standby, then nothing until its turn`() async throws {
+    @Test func `writes the first key and secret, then the standby, then nothing until its turn`() async throws
+    {
         try await withInstallation { installation in
             let workspace = try await installation.workspace()
             _ = try await installation.app("studio", in: workspace)

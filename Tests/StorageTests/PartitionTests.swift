@@ -28,7 +28,9 @@ import Testing
             let made = try await withThrowingTaskGroup(of: Int.self) { group in
                 for asker in 0..<8 {
                     let pool = asker.isMultiple(of: 2) ? installation.rotator : installation.exchange
-                    group.addTask { try await HousekeepingStore(pool: pool).ensureSessionPartitions(days: 20) }
+                    group.addTask {
+                        try await HousekeepingStore(pool: pool).ensureSessionPartitions(days: 20)
+                    }
                 }
                 return try await group.reduce(into: 0) { $0 += $1 }
             }

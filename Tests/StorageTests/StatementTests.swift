@@ -28,7 +28,8 @@ struct ListedStatement: CustomTestStringConvertible, Sendable {
     }
 
     /// Every statement but `NOTIFY`, which the server does not prepare by name.
-    static let all = exchange + people + sessions + coordination + configuration + administration + keys
+    static let all =
+        exchange + people + sessions + coordination + configuration + administration + keys
         + requests + housekeeping
 
     private static let exchange = [
@@ -197,13 +198,16 @@ struct ListedStatement: CustomTestStringConvertible, Sendable {
     private static let forbidden: [ServiceRole: Set<String>] = [
         .tokenExchange: [
             "new workspace", "new apiKey", "new adminToken", "new platformAdminToken", "new group", "new app",
-            "new origins", "new redirectURIs", "new memberships", "insert", "insertSecret", "claim", "schedule",
-            "activate", "retire", "compromise", "ask", "decide", "endSessions", "replaceKey", "sealed keys", "drop",
+            "new origins", "new redirectURIs", "new memberships", "insert", "insertSecret", "claim",
+            "schedule",
+            "activate", "retire", "compromise", "ask", "decide", "endSessions", "replaceKey", "sealed keys",
+            "drop",
             "measure", "record migration",
         ],
         .ssoAdmin: [
             "record", "refresh", "begin", "session", "count", "signingKeys", "browserSecret", "insert",
-            "insertSecret", "claim", "activate", "compromise", "decide", "endSessions", "replaceKey", "sealed keys",
+            "insertSecret", "claim", "activate", "compromise", "decide", "endSessions", "replaceKey",
+            "sealed keys",
             "note", "drop", "record migration",
         ],
         .keyRotator: [

@@ -60,7 +60,9 @@ struct RotationDraft {
     /// Somebody must sign now, whatever relying parties know: the standby, or else a key made now.
     mutating func ensureSigner() {
         guard keys.signer(at: now) == nil else { return }
-        if let standby = keys.standby(at: now), standby.kid != Self.unmade { return activate(standby, at: now) }
+        if let standby = keys.standby(at: now), standby.kid != Self.unmade {
+            return activate(standby, at: now)
+        }
         guard !isMaking else { return }
         make(activatesAt: now, haste: keys.isEmpty ? .first : .emergency)
     }

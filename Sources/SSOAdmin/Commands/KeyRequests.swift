@@ -35,7 +35,8 @@ struct RotateKey: AsyncParsableCommand {
 
 struct CompromiseKey: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Has a signing key refused everywhere and another sign at once; waits, and says who has it.",
+        abstract:
+            "Has a signing key refused everywhere and another sign at once; waits, and says who has it.",
         discussion: """
             Access tokens of the key are refused as soon as a node hears of it. Sessions go on, and their tokens are
             issued anew at the next refresh; --revoke-sessions ends those that may hold a token of the key. It cannot be
@@ -97,7 +98,9 @@ struct AskedRequest: Sendable {
             let seen = try await follow(requests, workspace.id)
             tell(seen)
             if wait > 0, seen.progress?.outcome == nil {
-                throw CommandFailure(text: "unanswered: no key-rotator has seen to it yet; it will when one runs")
+                throw CommandFailure(
+                    text: "unanswered: no key-rotator has seen to it yet; it will when one runs"
+                )
             }
         }
     }

@@ -38,7 +38,7 @@ package struct KeyFetchStore: Sendable {
             KeyFetchStatements.note.bind(
                 workspaceID.raw,
                 rows.map { $0.key?.raw ?? "" },
-                rows.map { Int64($0.value.timeIntervalSince1970) }
+                rows.map { Int64($0.value.timeIntervalSince1970 * 1000) }
             )
         )
     }
@@ -48,8 +48,8 @@ enum KeyFetchStatements {
     static let note = Statement<UUID, [String], [Int64], Void>(
         """
         INSERT INTO jwks_fetches AS known (workspace_id, app_id, fetched_at)
-        SELECT $1, app_id, to_timestamp(seconds)
-        FROM unnest($2, $3) AS seen (app_id, seconds)
+        SELECT $1, app_id, to_timestamp(milliseconds / 1000.0)
+        FROM unnest($2, $3) AS seen (app_id, milliseconds)
         ON CONFLICT (workspace_id, app_id) DO UPDATE SET fetched_at = greatest(known.fetched_at, excluded.fetched_at)
         """
     )

@@ -122,7 +122,9 @@ package struct KeyStore: Sendable {
                 ConfigurationStatements.epoch.bind(id),
                 KeyScheduleStatements.schedule.bind(id, plan.nextAt, plan.next.rawValue)
             )
-            if unfinished.first == true { _ = try await transaction.query(KeyScheduleStatements.goOn.bind(id)) }
+            if unfinished.first == true {
+                _ = try await transaction.query(KeyScheduleStatements.goOn.bind(id))
+            }
             return .done(
                 Done(
                     steps: plan.steps,

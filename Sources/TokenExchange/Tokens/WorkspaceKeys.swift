@@ -56,7 +56,7 @@ final class WorkspaceKeys: Sendable {
         }
     }
 
-    /// The keys that somebody else may have; none when there is none. Nothing is proved by them.
+    /// The keys that somebody else may have, by which nothing is proved; none when there is none.
     func compromised() -> VerificationKeySet? {
         let keys = records.filter { $0.compromisedAt != nil }.compactMap { record in
             // One that cannot be read re-issues nothing.
