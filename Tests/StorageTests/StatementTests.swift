@@ -200,7 +200,7 @@ struct ListedStatement: CustomTestStringConvertible, Sendable {
             "new workspace", "new apiKey", "new adminToken", "new platformAdminToken", "new group", "new app",
             "new origins", "new redirectURIs", "new memberships", "insert", "insertSecret", "claim",
             "schedule",
-            "activate", "retire", "compromise", "ask", "decide", "endSessions", "replaceKey", "sealed keys",
+            "activate", "retire", "compromise", "ask", "decide", "endSessions", "replaceKey",
             "drop",
             "measure", "record migration",
         ],
