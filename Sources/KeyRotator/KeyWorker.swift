@@ -3,36 +3,49 @@ import Domain
 import FoundationEssentials
 import Logging
 import Metrics
+import Postgres
 import ServiceLifecycle
 import Storage
-import Tokens
 
-/// Gives every workspace that has none its first signing key and its secret, and makes session partitions ahead.
+/// Gives every workspace the keys and the secret it should have.
 ///
-/// Any number of workers may run. A key is made outside of any transaction and written only if the workspace still
-/// needs one, under a lock that the others skip: whoever comes second throws its key away.
+/// Any number of workers may run, and any may die anywhere. A key is made outside of any transaction and written only if
+/// the plan still wants one under the workspace's lock: whoever comes second throws his key away.
 struct KeyWorker: Service {
-    /// Days for which session partitions are made ahead.
-    static let daysAhead = 14
-    /// How long after its last look a workspace with nothing to do is looked at again.
-    private static let nextLook: Duration = .seconds(86_400)
     /// Longest pause between two rounds when nothing wakes the worker.
-    private static let longestPause: Duration = .seconds(30)
-    /// Workspaces taken up in one round.
-    private static let batch = 100
+    private static let longestPause: Duration = .seconds(1)
+    /// Workspaces taken up at once, and for how long other workers leave them alone.
+    private static let batch = 8
+    private static let lease: Duration = .seconds(60)
 
     let keys: KeyStore
-    let sealing: KeySealing
+    let workshop: KeyWorkshop
     let notifier: ChangeNotifier
+    let propagation: PropagationWatch
     let logger: Logger
-    private let made = Counter(label: "signing_keys_made_total")
+    private let meters = KeyMeters()
     private let wakeUps = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
-    init(keys: KeyStore, sealing: KeySealing, notifier: ChangeNotifier, logger: Logger) {
+    init(
+        keys: KeyStore,
+        workshop: KeyWorkshop,
+        notifier: ChangeNotifier,
+        propagation: PropagationWatch,
+        logger: Logger
+    ) {
         self.keys = keys
-        self.sealing = sealing
+        self.workshop = workshop
         self.notifier = notifier
+        self.propagation = propagation
         self.logger = logger
+    }
+
+    /// What a round came to.
+    struct Round {
+        /// Workspaces that got something.
+        var served = 0
+        /// Workspaces that could not be served; they are tried again.
+        var failed = 0
     }
 
     /// Asks for a round soon.
@@ -40,7 +53,7 @@ struct KeyWorker: Service {
         wakeUps.continuation.yield()
     }
 
-    /// Works whenever woken and at least every half minute, until the service shuts down.
+    /// Works whenever woken and at least every second, until the service shuts down.
     func run() async throws {
         await cancelWhenGracefulShutdown {
             await withTaskGroup { group in
@@ -55,6 +68,8 @@ struct KeyWorker: Service {
                     for await _ in wakeUps.stream {
                         do {
                             _ = try await runOnce()
+                            meters.succeeded(at: Date())
+                            meters.record(try await keys.figures(), at: Date())
                         } catch is CancellationError {
                             return
                         } catch {
@@ -66,72 +81,89 @@ struct KeyWorker: Service {
         }
     }
 
-    /// One round: everything that is due now.
-    ///
-    /// Answers how many workspaces got something.
-    func runOnce() async throws -> Int {
-        let partitions = try await keys.ensureSessionPartitions(days: Self.daysAhead)
-        if partitions > 0 {
-            logger.notice("Session partitions made.", metadata: .of([.count: .stringConvertible(partitions)]))
-        }
-        var served = 0
-        while true {
-            let due = try await keys.due(limit: Self.batch)
-            var progress = 0
-            for workspace in due where try await serve(workspace) {
-                progress += 1
+    /// One round: everything that is due now and that no other worker has claimed.
+    func runOnce() async throws -> Round {
+        var round = Round()
+        while !Task.isCancelled {
+            let claimed = try await keys.claimDue(limit: Self.batch, lease: Self.lease)
+            guard !claimed.isEmpty else { return round }
+            for workspaceID in claimed {
+                do {
+                    if try await serve(workspaceID) { round.served += 1 }
+                } catch let error as PostgresError where error.isUnavailability {
+                    throw error
+                } catch is CancellationError {
+                    throw CancellationError()
+                } catch {
+                    // Its claim runs out in a minute; the others do not wait for it.
+                    round.failed += 1
+                    meters.failed()
+                    logger.error(
+                        "A workspace's keys could not be seen to.",
+                        metadata: .of([.workspace: "\(workspaceID.reference)", .error: "\(error)"])
+                    )
+                }
             }
-            served += progress
-            // What is still due is in another worker's hands, or there is nothing more.
-            if due.count < Self.batch || progress == 0 { return served }
         }
+        return round
     }
 
-    private func serve(_ due: KeyStore.Due) async throws -> Bool {
-        let now = Date()
-        let key = due.hasKey ? nil : try makeKey(for: due, at: now)
-        let secret = due.hasBrowserSecret ? nil : try makeSecret(for: due)
-        let written = try await keys.record(
-            key,
-            browserSecret: secret,
-            for: due.workspaceID,
-            nextLook: Self.nextLook
-        )
-        guard written else { return false }
-        notifier.tell()
-        if let key {
-            made.increment()
+    /// Carries out plan after plan until nothing is due; answers whether anything was written.
+    private func serve(_ workspaceID: Workspace.ID) async throws -> Bool {
+        var hasWritten = false
+        // Each pass makes at most one key, and a workspace needs few; what is left is due again.
+        for _ in 0..<8 {
+            guard let facts = try await keys.facts(of: workspaceID) else { return hasWritten }
+            let prepared =
+                RotationPlan.of(facts.rotation).makesKey
+                ? try workshop.makeKey(for: workspaceID, policy: facts.rotation.policy) : nil
+            let secret = facts.hasBrowserSecret ? nil : try workshop.makeSecret(for: workspaceID)
+            let outcome = try await keys.carryOut(
+                for: workspaceID,
+                prepared: prepared,
+                browserSecret: secret,
+                plan: RotationPlan.of
+            )
+            switch outcome {
+            case .notDue: return hasWritten
+            // It changed between the two looks.
+            case .unprepared: continue
+            case .done(let done):
+                if done.hasChanged {
+                    hasWritten = true
+                    notifier.tell()
+                    propagation.follow(done, of: workspaceID)
+                    report(done, of: workspaceID)
+                }
+                if done.plan.nextAt > done.at, done.sessionsEnded == 0 { return hasWritten }
+            }
+        }
+        return hasWritten
+    }
+
+    private func report(_ done: KeyStore.Done, of workspaceID: Workspace.ID) {
+        for step in done.steps {
+            guard let (act, kid) = step.told else { continue }
+            meters.count(act)
             logger.notice(
-                "First signing key made.",
-                metadata: .of([.workspace: "\(due.workspaceID.reference)", .kid: "\(key.kid)"])
+                "Signing key \(act).",
+                metadata: .of([.workspace: "\(workspaceID.reference)", .kid: "\(kid)"])
             )
         }
-        return true
     }
+}
 
-    /// A first key signs at once: nobody can have fetched the workspace's keys before there was one.
-    private func makeKey(for due: KeyStore.Due, at now: Date) throws -> SigningKeyRecord {
-        let generated = try GeneratedKey.generate(due.algorithm, bits: due.rsaBits)
-        let kid = "\(UUID().uuidString.asciiLowercased)_\(Int64(now.timeIntervalSince1970))"
-        let workspaceID = due.workspaceID.reference
-        try SigningKey(kid: kid, algorithm: due.algorithm, pkcs8: generated.pkcs8).selfTest()
-        let sealed = try sealing.seal(
-            generated.pkcs8,
-            for: .signingKey(kid, algorithm: due.algorithm, workspaceID: workspaceID)
-        )
-        return SigningKeyRecord(
-            kid: kid,
-            algorithm: due.algorithm,
-            publicKey: generated.spki,
-            sealedPrivateKey: sealed,
-            publishedAt: now,
-            activatesAt: now
-        )
-    }
-
-    private func makeSecret(for due: KeyStore.Due) throws -> StoredSecret {
-        let id = UUID().uuidString.asciiLowercased
-        let place = SealedPlace.browserSecret(workspaceID: due.workspaceID.reference, id: id)
-        return StoredSecret(id: id, sealed: try sealing.seal(SecureRandom.bytes(32), for: place))
+extension RotationStep {
+    /// What the log and the counters call the step, and which key it is about; a new key is known by the audit log.
+    fileprivate var told: (act: String, kid: String)? {
+        switch self {
+        case .make: ("made", "new")
+        case .activate(let kid, _, _): ("activated", kid)
+        case .withdraw(let kid, _, _): ("withdrawn", kid)
+        case .retire(let kid, _, _): ("scheduled", kid)
+        case .compromise(let kid): ("compromised", kid)
+        case .erase(let kid): ("erased", kid)
+        case .finish: nil
+        }
     }
 }

@@ -19,7 +19,7 @@ struct Program: AsyncParsableCommand {
         discussion: settings.help,
         subcommands: [
             Serve.self, Migrate.self, CreateWorkspace.self, CreateGroup.self, CreateApp.self,
-            CreateAdminToken.self,
+            CreateAdminToken.self, RotateKey.self, CompromiseKey.self, KeyImpact.self,
         ]
     )
 }

@@ -20,3 +20,7 @@ extension APIKey.Kind: PostgresDecodable {}
 extension User.Status: PostgresDecodable {}
 extension Membership.Status: PostgresDecodable {}
 extension SigningAlgorithm: PostgresDecodable {}
+extension SigningKeyRecord.Haste: PostgresDecodable {}
+extension RotationPlan.Next: PostgresDecodable {}
+extension KeyRequest.Sessions: PostgresDecodable {}
+extension KeyRequest.Outcome: PostgresDecodable {}

@@ -43,6 +43,7 @@ struct Serve: AsyncParsableCommand {
             WorkspaceKeys(snapshot, sealing: sealing, logger: logger)
         }
         let passwords = PasswordChecks()
+        let fetches = KeyFetchLog(store: KeyFetchStore(pool: database.pool), logger: logger)
         let parts = ServiceParts(
             feed: feed,
             exchanges: ExchangeStore(pool: database.pool),
@@ -51,6 +52,7 @@ struct Serve: AsyncParsableCommand {
             rates: RateStore(pool: database.pool),
             passwords: passwords,
             cookieDomains: CookieDomains(logger: logger),
+            fetches: fetches,
             defaultWorkspace: settings[.defaultWorkspace],
             isSecure: settings.publicURL.hasPrefix("https://")
         )
@@ -68,6 +70,6 @@ struct Serve: AsyncParsableCommand {
             routes: parts.addRoutes(to:)
         )
         let forwarding = database.forwardEvents { resync in feed.wake(resync: resync) }
-        try await bootstrap.run(database.services + [feed, forwarding, passwords, server])
+        try await bootstrap.run(database.services + [feed, forwarding, passwords, fetches, server])
     }
 }

@@ -16,6 +16,7 @@ struct ServiceParts: Sendable {
     let rates: RateStore
     let passwords: PasswordChecks
     let cookieDomains: CookieDomains
+    let fetches: KeyFetchLog
     /// The workspace, by id or slug, that routes without one mean.
     let defaultWorkspace: String?
     /// Whether browsers reach us over https, so that cookies may insist on it.

@@ -63,7 +63,7 @@ def test_the_key_set_changes_its_etag_with_a_key(installation, exchange):
     workspace.wait_until_served()
     api = AppAPI(exchange, workspace.apps["beta"].client_id)
     before = api.jwks()
-    workspace.database.change("UPDATE signing_keys SET compromised_at = now() WHERE workspace_id = %s", workspace.uuid)
+    workspace.force_keys("compromised_at = now()")
     workspace.wait_until_served()
     after = api.jwks(**{"If-None-Match": before.header("ETag")})
     assert after.status == 200 and after.json["keys"] == [], after

@@ -246,7 +246,7 @@ def test_a_new_workspace_gets_its_first_key_from_a_worker_that_is_woken(installa
     rotator = installation.start_rotator(SHUTDOWN_DRAIN="0s")
     try:
         workspace = installation.workspace(keys=False)
-        until(lambda: workspace.count("signing_keys") == 1, 10, what="the first key")
+        until(lambda: workspace.count("signing_keys") == 2, 10, what="the first key and its standby")
         person = workspace.sign_up()
         assert claims_of(person.token())["wid"] == workspace.id
         assert workspace.count("workspace_secrets") == 1
@@ -254,12 +254,12 @@ def test_a_new_workspace_gets_its_first_key_from_a_worker_that_is_woken(installa
         assert rotator.stop() == 0
 
 
-def test_many_workers_at_once_make_one_key_each(installation):
+def test_many_workers_at_once_make_one_key_and_one_standby_each(installation):
     workspaces = [installation.workspace(keys=False, apps=False) for _ in range(3)]
     threads = [threading.Thread(target=installation.make_keys) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert [workspace.count("signing_keys") for workspace in workspaces] == [1, 1, 1]
+    assert [workspace.count("signing_keys") for workspace in workspaces] == [2, 2, 2]
     assert [workspace.count("workspace_secrets") for workspace in workspaces] == [1, 1, 1]

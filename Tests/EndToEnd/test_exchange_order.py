@@ -71,10 +71,8 @@ def scenes(installation, other):
                 workspace.uuid,
             )
         elif state == "without a key that signs":
-            workspace.database.change(
-                "UPDATE signing_keys SET retires_at = greatest(now(), activates_at),"
-                " expires_at = now() + interval '30 days' WHERE workspace_id = %s",
-                workspace.uuid,
+            workspace.force_keys(
+                "retires_at = greatest(now(), activates_at), expires_at = activates_at + interval '300 days'"
             )
         workspace.wait_until_served()
         made[state] = (workspace, keys, tokens)

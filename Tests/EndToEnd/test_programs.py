@@ -192,13 +192,12 @@ def test_the_worker_makes_a_key_once_however_often_it_runs(installation):
     assert workspace.count("signing_keys") == 0
     for _ in range(3):
         installation.make_keys()
-    assert workspace.count("signing_keys") == 1
-    kid, sealed = workspace.database.execute(
-        "SELECT kid, sealed_private_key FROM signing_keys WHERE workspace_id = %s", workspace.uuid
-    ).fetchone()
-    assert re.fullmatch(r"[0-9a-f-]{36}_\d{10}", kid)
-    # PKCS#8 begins so: the private key is not stored as it is.
-    assert b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" not in bytes(sealed)
+    keys = workspace.keys("kid, sealed_private_key, activates_at <= now()")
+    assert [signs for *_, signs in keys] == [True, False]
+    for kid, sealed, _ in keys:
+        assert re.fullmatch(r"[0-9a-f-]{36}_\d{10}", kid)
+        # PKCS#8 begins so: the private key is not stored as it is.
+        assert b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" not in bytes(sealed)
 
 
 def test_a_key_does_not_open_for_another_workspace_or_under_another_master_key(installation, tmp_path):
@@ -206,12 +205,10 @@ def test_a_key_does_not_open_for_another_workspace_or_under_another_master_key(i
     person = workspace.sign_up()
     token = person.token()
     assert workspace.exchange(token).status == 200
-    twins = twin.database.value("SELECT sealed_private_key FROM signing_keys WHERE workspace_id = %s", twin.uuid)
-    kept = workspace.database.value(
-        "SELECT sealed_private_key FROM signing_keys WHERE workspace_id = %s", workspace.uuid
-    )
+    [(twins,)] = twin.keys("sealed_private_key", "activates_at <= now()")
+    [(kept,)] = workspace.keys("sealed_private_key", "activates_at <= now()")
     workspace.database.change(
-        "UPDATE signing_keys SET sealed_private_key = %s WHERE workspace_id = %s", twins, workspace.uuid
+        "UPDATE signing_keys SET sealed_private_key = %s WHERE workspace_id = %s AND activates_at <= now()", twins, workspace.uuid
     )
     workspace.wait_until_served()
     assert workspace.exchange(token).status == 503
@@ -219,12 +216,12 @@ def test_a_key_does_not_open_for_another_workspace_or_under_another_master_key(i
     spoilt = bytearray(kept)
     spoilt[-1] ^= 1
     workspace.database.change(
-        "UPDATE signing_keys SET sealed_private_key = %s WHERE workspace_id = %s", bytes(spoilt), workspace.uuid
+        "UPDATE signing_keys SET sealed_private_key = %s WHERE workspace_id = %s AND activates_at <= now()", bytes(spoilt), workspace.uuid
     )
     workspace.wait_until_served()
     assert workspace.exchange(token).status == 503
     workspace.database.change(
-        "UPDATE signing_keys SET sealed_private_key = %s WHERE workspace_id = %s", kept, workspace.uuid
+        "UPDATE signing_keys SET sealed_private_key = %s WHERE workspace_id = %s AND activates_at <= now()", kept, workspace.uuid
     )
     workspace.wait_until_served()
     assert workspace.exchange(token).status == 200

@@ -280,7 +280,7 @@ def test_a_token_signed_by_a_compromised_key_is_401(installation):
     person = workspace.sign_up()
     token = person.token()
     assert workspace.exchange(token).status == 200
-    workspace.database.change("UPDATE signing_keys SET compromised_at = now() WHERE workspace_id = %s", workspace.uuid)
+    workspace.force_keys("compromised_at = now()")
     workspace.wait_until_served()
     with nothing_written(workspace):
         assert_refused(workspace.exchange(token), 401, "invalid_access_token")

@@ -220,11 +220,7 @@ def test_a_workspace_without_a_key_that_signs_is_503_with_retry_after(installati
     workspace = installation.workspace()
     person = workspace.sign_up()
     token = person.token()
-    workspace.database.change(
-        "UPDATE signing_keys SET retires_at = greatest(now(), activates_at), expires_at = now() + interval '30 days'"
-        " WHERE workspace_id = %s",
-        workspace.uuid,
-    )
+    workspace.force_keys("retires_at = greatest(now(), activates_at), expires_at = activates_at + interval '300 days'")
     workspace.wait_until_served()
     with nothing_written(workspace):
         answer = workspace.exchange(token)
@@ -241,9 +237,7 @@ def test_a_workspace_without_a_key_that_signs_is_503_with_retry_after(installati
 def test_a_workspace_whose_only_key_is_staged_cannot_sign_yet(installation):
     workspace = installation.workspace(keys=False)
     installation.make_keys()
-    workspace.database.change(
-        "UPDATE signing_keys SET activates_at = now() + interval '1 hour' WHERE workspace_id = %s", workspace.uuid
-    )
+    workspace.force_keys("activates_at = now() + interval '1 hour'", "activates_at <= now()")
     workspace.wait_until_served()
     answer = workspace.installation.exchange.post(
         workspace.routes + "/sign-up/email",

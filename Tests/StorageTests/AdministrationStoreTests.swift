@@ -33,7 +33,9 @@ import Testing
                 try await installation.texts("SELECT concat_ws(' ', actor, action, subject) FROM audit_log")
                     == ["command_line workspace.create workspace:demo"]
             )
-            #expect(try await KeyStore(pool: installation.rotator).due(limit: 5).map(\.algorithm) == [.edDSA])
+            let keys = KeyStore(pool: installation.rotator)
+            let due = try #require(try await keys.claimDue(limit: 5, lease: .seconds(1)).first)
+            #expect(try await keys.facts(of: due)?.rotation.policy.algorithm == .edDSA)
             #expect(try await store.findWorkspace(slug: "demo")?.id == new.id)
             #expect(try await store.findWorkspace(slug: "rival") == nil)
         }

@@ -91,7 +91,7 @@ import Testing
     @Test func `has neither revoked API keys nor expired signing keys, and the newest secret`() async throws {
         try await withInstallation { installation in
             let id = try await installation.workspace()
-            try await installation.run(
+            try await installation.runUnguarded(
                 """
                 INSERT INTO api_keys (workspace_id, id, kind, name, secret_hash, revoked_at)
                 VALUES ('\(id.text)', gen_random_uuid(), 'workspace', 'revoked', sha256('a'), now());
@@ -121,24 +121,13 @@ import Testing
     @Test func `is read without secrets by a service that may not see them`() async throws {
         try await withInstallation { installation in
             let id = try await installation.workspace()
-            let key = SigningKeyRecord(
-                kid: "key-0000-0000-0000",
-                algorithm: .es256,
-                publicKey: [1],
-                sealedPrivateKey: [2],
-                publishedAt: now,
-                activatesAt: now
-            )
-            _ = try await KeyStore(pool: installation.rotator).record(
-                key,
-                browserSecret: StoredSecret(id: "one", sealed: [3]),
-                for: id,
-                nextLook: .seconds(60)
-            )
+            try await carryOut(installation, id)
+            let key = try #require(try await loaded(installation, id).first)
+            #expect(key.sealedPrivateKey != nil)
             let pool = installation.administration
             let snapshot = try await ConfigurationStore(pool: pool, readsSecrets: false).load(id)
             #expect(snapshot?.signingKeys.map(\.kid) == [key.kid])
-            #expect(snapshot?.signingKeys.map(\.publicKey) == [[1]])
+            #expect(snapshot?.signingKeys.map(\.publicKey) == [key.publicKey])
             #expect(snapshot?.signingKeys.map(\.sealedPrivateKey) == [nil])
             #expect(snapshot?.browserSecret == nil)
             let state = try await sqlState { _ = try await ConfigurationStore(pool: pool).load(id) }
@@ -219,12 +208,13 @@ import Testing
                 VALUES ('\(id.text)', gen_random_uuid(), 'workspace', 'a', sha256('a'))
                 """,
                 """
-                INSERT INTO signing_keys (workspace_id, kid, algorithm, public_key, published_at, activates_at)
-                VALUES ('\(id.text)', 'key-0000-0000-0000', 'RS256', '', now(), now())
+                INSERT INTO signing_keys (workspace_id, kid, algorithm, public_key, sealed_private_key, published_at,
+                    activates_at, haste)
+                VALUES ('\(id.text)', 'key-0000-0000-0000', 'RS256', '', '', now(), now(), 'first')
                 """,
                 "INSERT INTO workspace_secrets (workspace_id, purpose, id, sealed) VALUES ('\(id.text)', 'browser', 'a', '')",
                 "DELETE FROM sso_group_apps WHERE workspace_id = '\(id.text)'",
-                "UPDATE signing_keys SET compromised_at = now() WHERE workspace_id = '\(id.text)'",
+                "UPDATE signing_keys SET longest_token = 9999999 WHERE workspace_id = '\(id.text)'",
             ] {
                 try await installation.run(change, in: id)
                 let next = try #require(try await store.epochs()[id])

@@ -7,7 +7,7 @@ import Testing
 @Suite struct `The partitions of sessions` {
     @Test func `hold every day from yesterday to the day asked for, once, and are made once`() async throws {
         try await withInstallation { installation in
-            let store = KeyStore(pool: installation.rotator)
+            let store = HousekeepingStore(pool: installation.rotator)
             // Migrating makes those of the coming two weeks.
             #expect(try await store.ensureSessionPartitions(days: 14) == 0)
             #expect(try await store.ensureSessionPartitions(days: 28) == 2)
@@ -69,7 +69,9 @@ import Testing
             let made = try await withThrowingTaskGroup(of: Int.self) { group in
                 for asker in 0..<8 {
                     let pool = asker.isMultiple(of: 2) ? installation.rotator : installation.exchange
-                    group.addTask { try await KeyStore(pool: pool).ensureSessionPartitions(days: 28) }
+                    group.addTask {
+                        try await HousekeepingStore(pool: pool).ensureSessionPartitions(days: 28)
+                    }
                 }
                 return try await group.reduce(into: 0) { $0 += $1 }
             }

@@ -37,9 +37,26 @@ extension `Row-level security` {
             }
             #expect(Set(policies) == Set(expected))
             let others = try await installation.texts(
-                "SELECT polrelid::regclass::text FROM pg_policy WHERE polname <> 'tenant'"
+                """
+                SELECT polrelid::regclass::text
+                FROM pg_policy
+                WHERE polname <> 'tenant' AND polroles <> ARRAY['breezeway_owner'::regrole::oid]
+                """
             )
             #expect(Set(others) == Set(sharedTables.keys))
+            let owners = try await installation.texts(
+                """
+                SELECT DISTINCT polname || ' ' || regexp_replace(polrelid::regclass::text, '[0-9]{8}$', 'week')
+                FROM pg_policy
+                WHERE polroles = ARRAY['breezeway_owner'::regrole::oid]
+                """
+            )
+            #expect(
+                Set(owners) == [
+                    "measure sessions_week", "retention changes", "retention rate_windows",
+                    "retention audit_log",
+                ]
+            )
         }
     }
 
@@ -53,7 +70,12 @@ extension `Row-level security` {
                 WHERE contype = 'p' AND connamespace = 'public'::regnamespace AND attname <> 'workspace_id'
                 """
             )
-            #expect(Set(primary) == ["workspaces", "nodes", "platform_admin_tokens", "schema_migrations"])
+            #expect(
+                Set(primary) == [
+                    "workspaces", "nodes", "platform_admin_tokens", "schema_migrations",
+                    "session_partition_ends",
+                ]
+            )
             let foreign = try await installation.texts(
                 """
                 SELECT conname::text
@@ -81,7 +103,11 @@ extension `Row-level security` {
             #expect(
                 Set(definers) == [
                     "record_change \(path)", "schedule_keys \(path)", "chain_audit \(path)",
-                    "ensure_session_partitions \(path)",
+                    "ensure_session_partitions \(path)", "guard_signing_key \(path)",
+                    "guard_signing_key_removal \(path)", "check_signing_chain \(path)",
+                    "raise_longest_token \(path)", "hasten_keys \(path)", "revoke_sessions \(path)",
+                    "measure_session_partition \(path)", "drop_session_partition \(path),lock_timeout=100ms",
+                    "prune \(path)", "end_stuck_listeners \(path)",
                 ]
             )
             #expect(

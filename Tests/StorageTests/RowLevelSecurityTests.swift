@@ -188,19 +188,19 @@ import Testing
             in: id,
             actor: "tests"
         )
-        _ = try await KeyStore(pool: installation.rotator).record(
-            SigningKeyRecord(
-                kid: UUID().uuidString,
-                algorithm: .edDSA,
-                publicKey: [1],
-                sealedPrivateKey: [2],
-                publishedAt: now,
-                activatesAt: now
-            ),
-            browserSecret: StoredSecret(id: "s", sealed: [3]),
+        _ = try await KeyStore(pool: installation.rotator).carryOut(
             for: id,
-            nextLook: .seconds(60)
+            prepared: preparedKey(.edDSA),
+            browserSecret: StoredSecret(id: "s", sealed: [3]),
+            plan: RotationPlan.of
         )
+        try await KeyRequestStore(pool: installation.administration).ask(
+            KeyRequest(id: KeyRequest.ID(UUID.v7(at: now)), wish: .rotate),
+            reason: nil,
+            in: id,
+            actor: "tests"
+        )
+        try await KeyFetchStore(pool: installation.exchange).note([nil: now], in: id)
         let user = try await SignInStore(pool: installation.exchange).add(
             SignInStore.Newcomer(
                 id: User.ID(UUID.v7(at: now)),
@@ -239,7 +239,7 @@ import Testing
     func tenantColumn(_ table: String) -> String? {
         switch table {
         case "workspaces": "id"
-        case "nodes", "platform_admin_tokens", "schema_migrations": nil
+        case "nodes", "platform_admin_tokens", "schema_migrations", "session_partition_ends": nil
         default: "workspace_id"
         }
     }

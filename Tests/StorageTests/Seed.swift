@@ -84,6 +84,24 @@ extension Installation {
         }
     }
 
+    /// Runs a script as ``run(_:in:)`` does, past what guards the signing keys: to arrange what could not come about.
+    func runUnguarded(_ script: String, in workspace: Workspace.ID) async throws {
+        try await superuser.transaction { transaction in
+            _ = try await transaction.query(Tenant.enter.bind(workspace.text))
+            for guarding in ["guard", "guard_removal", "chain", "chain_change"] {
+                try await transaction.execute(
+                    script: "ALTER TABLE signing_keys DISABLE TRIGGER signing_keys_\(guarding)"
+                )
+            }
+            try await transaction.execute(script: script)
+            for guarding in ["guard", "guard_removal", "chain", "chain_change"] {
+                try await transaction.execute(
+                    script: "ALTER TABLE signing_keys ENABLE TRIGGER signing_keys_\(guarding)"
+                )
+            }
+        }
+    }
+
     /// The one number a query answers as the superuser.
     func number(_ sql: String) async throws -> Int? {
         let statement = Statement<Int?>(sql) { row throws(RowDecodingError) in try row.next(Int?.self) }
@@ -218,4 +236,15 @@ func sqlState(_ body: () async throws -> Void) async throws -> SQLState? {
         guard let state = error.sqlState else { throw error }
         return state
     }
+}
+
+/// A key as a worker brings it: of a name of its own, and nothing that anybody could sign with.
+func preparedKey(_ algorithm: SigningAlgorithm = .rs256, bits: Int? = 2048) -> KeyStore.PreparedKey {
+    KeyStore.PreparedKey(
+        kid: "\(UUID().uuidString.lowercased())_1750000000",
+        algorithm: algorithm,
+        rsaBits: algorithm == .rs256 ? bits : nil,
+        publicKey: [1, 2, 3],
+        sealedPrivateKey: [4, 5, 6]
+    )
 }

@@ -28,7 +28,9 @@ struct ListedStatement: CustomTestStringConvertible, Sendable {
     }
 
     /// Every statement but `NOTIFY`, which the server does not prepare by name.
-    static let all = exchange + people + sessions + coordination + configuration + administration + keys
+    static let all =
+        exchange + people + sessions + coordination + configuration + administration + keys
+        + requests + housekeeping
 
     private static let exchange = [
         ListedStatement("enter", Tenant.enter, .tokenExchange, .ssoAdmin, .keyRotator),
@@ -70,13 +72,14 @@ struct ListedStatement: CustomTestStringConvertible, Sendable {
     ]
     private static let configuration = [
         ListedStatement("epochs", ConfigurationStatements.epochs, .tokenExchange, .ssoAdmin, .keyRotator),
-        ListedStatement("epoch", ConfigurationStatements.epoch, .tokenExchange, .ssoAdmin),
+        ListedStatement("epoch", ConfigurationStatements.epoch, .tokenExchange, .ssoAdmin, .keyRotator),
         ListedStatement("workspace", ConfigurationStatements.workspace, .tokenExchange, .ssoAdmin),
         ListedStatement("apps", ConfigurationStatements.apps, .tokenExchange, .ssoAdmin),
         ListedStatement("groups", ConfigurationStatements.groups, .tokenExchange, .ssoAdmin),
         ListedStatement("apiKeys", ConfigurationStatements.apiKeys, .tokenExchange, .ssoAdmin),
         ListedStatement("signingKeys", ConfigurationStatements.signingKeys, .tokenExchange),
         ListedStatement("publicSigningKeys", ConfigurationStatements.publicSigningKeys, .ssoAdmin),
+        ListedStatement("allPublicSigningKeys", ConfigurationStatements.allPublicSigningKeys, .ssoAdmin),
         ListedStatement("browserSecret", ConfigurationStatements.browserSecret, .tokenExchange),
     ]
     private static let administration = [
@@ -92,15 +95,50 @@ struct ListedStatement: CustomTestStringConvertible, Sendable {
         ListedStatement("append", AuditLog.statement, .tokenExchange, .ssoAdmin, .keyRotator),
     ]
     private static let keys = [
-        ListedStatement("due", KeyStatements.due, .keyRotator),
-        ListedStatement("nextDue", KeyStatements.nextDue, .keyRotator),
-        ListedStatement("needs", KeyStatements.needs, .keyRotator),
-        ListedStatement("claim", KeyStatements.claim, .keyRotator),
+        ListedStatement("claim", KeyScheduleStatements.claim, .keyRotator),
+        ListedStatement("nextDue", KeyScheduleStatements.nextDue, .keyRotator),
+        ListedStatement("figures", KeyScheduleStatements.figures, .keyRotator),
+        ListedStatement("scheduled", KeyScheduleStatements.all, .keyRotator),
+        ListedStatement("take", KeyScheduleStatements.take, .keyRotator),
+        ListedStatement("schedule", KeyScheduleStatements.schedule, .keyRotator),
+        ListedStatement("goOn", KeyScheduleStatements.goOn, .keyRotator),
+        ListedStatement("rest", KeyScheduleStatements.rest, .keyRotator),
+        ListedStatement("policy", KeyFactsStatements.policy, .keyRotator),
+        ListedStatement("keys", KeyFactsStatements.keys, .keyRotator),
+        ListedStatement("lockedKeys", KeyFactsStatements.lockedKeys, .keyRotator),
+        ListedStatement("open requests", KeyFactsStatements.requests, .keyRotator),
         ListedStatement("insert", KeyStatements.insert, .keyRotator),
-        ListedStatement("insertSecret", KeyStatements.insertSecret, .keyRotator),
-        ListedStatement("schedule", KeyStatements.schedule, .keyRotator),
+        ListedStatement("activate", KeyStatements.activate, .keyRotator),
+        ListedStatement("withdraw", KeyStatements.withdraw, .keyRotator),
         ListedStatement("retire", KeyStatements.retire, .keyRotator),
-        ListedStatement("ensurePartitions", KeyStatements.ensurePartitions, .keyRotator),
+        ListedStatement("compromise", KeyStatements.compromise, .keyRotator),
+        ListedStatement("erase", KeyStatements.erase, .keyRotator),
+        ListedStatement("insertSecret", KeyStatements.insertSecret, .keyRotator),
+    ]
+    private static let requests = [
+        ListedStatement("ask", KeyRequestStatements.ask, .ssoAdmin),
+        ListedStatement("decide", KeyRequestStatements.decide, .keyRotator),
+        ListedStatement("endSessions", KeyRequestStatements.endSessions, .keyRotator),
+        ListedStatement("unfinished", KeyRequestStatements.unfinished, .keyRotator),
+        ListedStatement("progress", KeyRequestStatements.progress, .ssoAdmin, .keyRotator),
+        ListedStatement("acknowledgement", KeyRequestStatements.acknowledgement, .ssoAdmin, .keyRotator),
+        ListedStatement("acknowledge request", KeyRequestStatements.acknowledge, .keyRotator),
+        ListedStatement("sealed keys", SealedStatements.keys, .keyRotator),
+        ListedStatement("sealed secrets", SealedStatements.secrets, .keyRotator),
+        ListedStatement("replaceKey", SealedStatements.replaceKey, .keyRotator),
+        ListedStatement("replaceSecret", SealedStatements.replaceSecret, .keyRotator),
+        ListedStatement("times", KeyImpactStatements.times, .ssoAdmin, .keyRotator),
+        ListedStatement("impact", KeyImpactStatements.apps, .ssoAdmin),
+        ListedStatement("note", KeyFetchStatements.note, .tokenExchange),
+    ]
+    private static let housekeeping = [
+        ListedStatement("ensurePartitions", HousekeepingStatements.ensurePartitions, .keyRotator),
+        ListedStatement("patient", HousekeepingStatements.patient, .keyRotator),
+        ListedStatement("measure", HousekeepingStatements.measure, .keyRotator),
+        ListedStatement("drop", HousekeepingStatements.drop, .keyRotator),
+        ListedStatement("toDrop", HousekeepingStatements.toDrop, .keyRotator),
+        ListedStatement("prune", HousekeepingStatements.prune, .keyRotator),
+        ListedStatement("endStuck", HousekeepingStatements.endStuck, .keyRotator),
     ]
 }
 
@@ -160,19 +198,23 @@ struct ListedStatement: CustomTestStringConvertible, Sendable {
     private static let forbidden: [ServiceRole: Set<String>] = [
         .tokenExchange: [
             "new workspace", "new apiKey", "new adminToken", "new platformAdminToken", "new group", "new app",
-            "new origins", "new redirectURIs", "new memberships", "insert", "insertSecret", "due", "claim",
+            "new origins", "new redirectURIs", "new memberships", "insert", "insertSecret", "claim",
             "schedule",
-            "record migration",
+            "activate", "retire", "compromise", "ask", "decide", "endSessions", "replaceKey",
+            "drop",
+            "measure", "record migration",
         ],
         .ssoAdmin: [
             "record", "refresh", "begin", "session", "count", "signingKeys", "browserSecret", "insert",
-            "insertSecret",
-            "due", "claim", "record migration",
+            "insertSecret", "claim", "activate", "compromise", "decide", "endSessions", "replaceKey",
+            "sealed keys",
+            "note", "drop", "record migration",
         ],
         .keyRotator: [
             "record", "refresh", "begin", "session", "access", "end", "live", "find", "add", "count", "apps",
             "apiKeys",
-            "new workspace", "new apiKey", "new app", "new platformAdminToken", "record migration",
+            "new workspace", "new apiKey", "new app", "new platformAdminToken", "ask", "note", "impact",
+            "record migration",
         ],
     ]
 

@@ -19,6 +19,13 @@ enum Administration {
     static func perform(
         _ body: @Sendable (AdministrationStore, Settings) async throws -> Void
     ) async throws {
+        try await reach { administration, _, settings in try await body(administration, settings) }
+    }
+
+    /// As above, for commands that ask other stores as well.
+    static func reach(
+        _ body: @Sendable (AdministrationStore, PostgresPool, Settings) async throws -> Void
+    ) async throws {
         let settings = try Settings.load(Program.settings, environment: ProcessInfo.processInfo.environment)
         let pool = try PostgresPool(
             .service(settings[.databaseURL].reveal(), role: "sso_admin", connections: 2),
@@ -26,7 +33,7 @@ enum Administration {
         )
         try await running(pool) {
             do {
-                try await body(AdministrationStore(pool: pool), settings)
+                try await body(AdministrationStore(pool: pool), pool, settings)
             } catch let error as PostgresError {
                 throw CommandFailure(error)
             }
@@ -100,6 +107,12 @@ extension JSONWriter {
     mutating func text(_ name: String, _ text: String) {
         self.name(name)
         string(text)
+    }
+
+    /// A member with a whole number.
+    mutating func number(_ name: String, _ number: Int) {
+        self.name(name)
+        integer(Int64(number))
     }
 
     /// A member with a list of texts.

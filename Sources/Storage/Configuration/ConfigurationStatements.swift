@@ -107,40 +107,34 @@ enum ConfigurationStatements {
 
     static let signingKeys = Statement<UUID, SigningKeyRecord>(
         """
-        SELECT kid, algorithm, public_key, sealed_private_key, published_at, activates_at, retires_at, expires_at,
-            compromised_at
+        SELECT \(KeyRow.columns)
         FROM signing_keys
         WHERE workspace_id = $1
             AND (expires_at IS NULL OR expires_at > now())
         ORDER BY activates_at, kid
         """
-    ) { row throws(RowDecodingError) in try signingKey(&row) }
+    ) { row throws(RowDecodingError) in try KeyRow.decode(&row) }
 
     /// For a role that may not see private keys.
     static let publicSigningKeys = Statement<UUID, SigningKeyRecord>(
         """
-        SELECT kid, algorithm, public_key, NULL::bytea, published_at, activates_at, retires_at, expires_at,
-            compromised_at
+        SELECT \(PublicKeyRow.columns)
         FROM signing_keys
         WHERE workspace_id = $1
             AND (expires_at IS NULL OR expires_at > now())
         ORDER BY activates_at, kid
         """
-    ) { row throws(RowDecodingError) in try signingKey(&row) }
+    ) { row throws(RowDecodingError) in try KeyRow.decode(&row) }
 
-    private static func signingKey(_ row: inout RowReader) throws(RowDecodingError) -> SigningKeyRecord {
-        SigningKeyRecord(
-            kid: try row.next(String.self),
-            algorithm: try row.next(SigningAlgorithm.self),
-            publicKey: try row.next([UInt8].self),
-            sealedPrivateKey: try row.next([UInt8]?.self),
-            publishedAt: try row.next(Date.self),
-            activatesAt: try row.next(Date.self),
-            retiresAt: try row.next(Date?.self),
-            expiresAt: try row.next(Date?.self),
-            compromisedAt: try row.next(Date?.self)
-        )
-    }
+    /// As above, with those that are gone.
+    static let allPublicSigningKeys = Statement<UUID, SigningKeyRecord>(
+        """
+        SELECT \(PublicKeyRow.columns)
+        FROM signing_keys
+        WHERE workspace_id = $1
+        ORDER BY activates_at, kid
+        """
+    ) { row throws(RowDecodingError) in try KeyRow.decode(&row) }
 
     static let browserSecret = Statement<UUID, StoredSecret>(
         """

@@ -4,6 +4,7 @@ import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import Storage
 import Tokens
 
 /// What anybody may know of an app: its keys and its public facts.
@@ -12,11 +13,9 @@ struct AppHandlers: Sendable {
 
     /// `GET …/.well-known/jwks.json`: the workspace's public keys (RFC 7517), with an ETag.
     func keys(_ request: Request, _ context: ServiceContext) throws -> Response {
-        try Self.keys(
-            AppScope(request, context, parts, within: Self.maximumAge).served,
-            request,
-            at: parts.now()
-        )
+        let scope = try AppScope(request, context, parts, within: Self.maximumAge)
+        parts.fetches.note(scope.app.id, in: scope.workspace.id, at: scope.now)
+        return try keys(scope.served, request, at: scope.now)
     }
 
     /// `GET /.well-known/jwks.json` of a workspace.
@@ -27,7 +26,9 @@ struct AppHandlers: Sendable {
             parts,
             in: try parts.freshView(within: Self.maximumAge)
         )
-        return try Self.keys(served, request, at: parts.now())
+        let now = parts.now()
+        parts.fetches.note(nil, in: served.snapshot.workspace.id, at: now)
+        return try keys(served, request, at: now)
     }
 
     /// `GET …/public_key`: the key that signs now, as PEM.
@@ -79,7 +80,16 @@ struct AppHandlers: Sendable {
         .cacheControl: "public, max-age=600", .accessControlAllowOrigin: "*",
     ]
 
-    private static func keys(
+    /// No copy is older than the maximum age, however old our view is: what a key may rely on before it signs.
+    private func remainingAge() -> Int64 {
+        let view = parts.feed.current
+        guard !view.isFresh(at: .now), let confirmedAt = view.confirmedAt else {
+            return Self.maximumAge.components.seconds
+        }
+        return max(0, (Self.maximumAge - (.now - confirmedAt)).components.seconds)
+    }
+
+    private func keys(
         _ served: ServiceParts.View.Served,
         _ request: Request,
         at now: Date
@@ -87,9 +97,10 @@ struct AppHandlers: Sendable {
         guard let document = served.entry.published(at: now)?.document else {
             throw PlainRefusal.temporarilyUnavailable()
         }
-        var headers = cacheable
+        var headers = Self.cacheable
+        headers[.cacheControl] = "public, max-age=\(remainingAge())"
         headers[.eTag] = document.etag
-        if let known = request.headers[.ifNoneMatch], matches(known, document.etag) {
+        if let known = request.headers[.ifNoneMatch], Self.matches(known, document.etag) {
             return Response(status: .notModified, headers: headers)
         }
         headers[.contentType] = "application/json"

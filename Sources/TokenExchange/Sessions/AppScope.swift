@@ -61,16 +61,16 @@ struct AppScope: Sendable {
 
     /// The claims of a refresh token that was issued to this app; anything else is refused alike.
     ///
-    /// A CSRF token is checked when one is sent.
-    func refreshClaims(_ request: Request, _ parts: ServiceParts) throws -> RefreshClaims {
+    /// A CSRF token is checked when one is sent. With `reissues` a token of a compromised key is taken, too, by its
+    /// own proof: whoever has the key can sign one, and cannot write that.
+    func refreshClaims(
+        _ request: Request,
+        _ parts: ServiceParts,
+        reissues: Bool = false
+    ) throws -> RefreshClaims {
         guard let token = request.userToken(.xRefreshToken), let keys = served.entry.published(at: now)?.keys,
-            // As above.
-            let claims = try? parts.verifier.verifyRefresh(
-                token,
-                keys: keys,
-                audience: app.audience,
-                now: now
-            ),
+            let claims = verified(token, keys, parts)
+                ?? (reissues ? proved(token, parts) : nil),
             equalBytes(claims.appID, app.id.raw)
         else {
             throw SessionRefusal.invalidRefreshToken
@@ -83,5 +83,28 @@ struct AppScope: Sendable {
             guard expected.matches(sent) else { throw SessionRefusal.invalidCSRFToken }
         }
         return claims
+    }
+
+    private func verified(
+        _ token: UnverifiedToken,
+        _ keys: VerificationKeySet,
+        _ parts: ServiceParts
+    ) -> RefreshClaims? {
+        // Why it is not ours is never told; the caller gets one answer for all of it.
+        try? parts.verifier.verifyRefresh(token, keys: keys, audience: app.audience, now: now)
+    }
+
+    private func proved(_ token: UnverifiedToken, _ parts: ServiceParts) -> RefreshClaims? {
+        guard let keys = served.entry.compromised(), let secret = served.entry.browserSecret(),
+            let claims = verified(token, keys, parts)
+        else {
+            return nil
+        }
+        let proof = RefreshProof(
+            workspaceSecret: secret,
+            session: claims.sessionID,
+            generation: claims.generation
+        )
+        return proof.matches(claims.tokenID) ? claims : nil
     }
 }

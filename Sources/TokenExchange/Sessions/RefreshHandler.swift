@@ -11,7 +11,7 @@ struct RefreshHandler: Sendable {
 
     func handle(_ request: Request, _ context: ServiceContext) async throws -> Response {
         let scope = try AppScope(request, context, parts)
-        let claims = try scope.refreshClaims(request, parts)
+        let claims = try scope.refreshClaims(request, parts, reissues: true)
         let key = SessionStore.Key(
             workspaceID: scope.workspace.id,
             sessionID: Session.ID(claims.sessionID),

@@ -39,7 +39,18 @@ struct SessionGrant: Sendable {
     }
 
     /// A signed refresh token of the grant's generation, with the second it expires.
-    func refresh(signedBy signer: TokenSigner, at now: Date) throws -> (token: String, expiresAt: Int64) {
+    ///
+    /// Its id is the proof by which it is known should its key be compromised.
+    func refresh(
+        signedBy signer: TokenSigner,
+        secret: [UInt8],
+        at now: Date
+    ) throws -> (token: String, expiresAt: Int64) {
+        let proof = RefreshProof(
+            workspaceSecret: secret,
+            session: sessionID.raw,
+            generation: Int64(generation)
+        )
         let end = Int64(expiresAt.timeIntervalSince1970)
         let claims = RefreshClaims(
             issuer: workspace.issuer,
@@ -49,7 +60,7 @@ struct SessionGrant: Sendable {
             generation: Int64(generation),
             appID: app.id.raw,
             workspaceID: workspace.id.reference,
-            tokenID: .v7(at: now),
+            tokenID: proof.tokenID,
             issuedAt: Int64(now.timeIntervalSince1970),
             expiresAt: end
         )
@@ -63,7 +74,7 @@ struct SessionGrant: Sendable {
         }
         return SessionAnswer(
             access: try access(signedBy: signer, at: now),
-            refresh: app.refreshPayload ? try refresh(signedBy: signer, at: now) : nil,
+            refresh: app.refreshPayload ? try refresh(signedBy: signer, secret: secret, at: now) : nil,
             csrf: CSRFToken(workspaceSecret: secret, session: sessionID.raw).masked(),
             userID: userID,
             keyID: signer.keyID

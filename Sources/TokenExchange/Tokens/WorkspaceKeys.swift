@@ -56,6 +56,17 @@ final class WorkspaceKeys: Sendable {
         }
     }
 
+    /// The keys that somebody else may have, by which nothing is proved; none when there is none.
+    func compromised() -> VerificationKeySet? {
+        let keys = records.filter { $0.compromisedAt != nil }.compactMap { record in
+            // One that cannot be read re-issues nothing.
+            try? VerificationKey(kid: record.kid, algorithm: record.algorithm, spki: record.publicKey)
+        }
+        guard !keys.isEmpty else { return nil }
+        // No kid is there twice: the database has each once.
+        return try? VerificationKeySet(workspaceID: workspaceID, issuer: issuer, keys: keys)
+    }
+
     /// What cookies and CSRF tokens are keyed with; none until the worker has made it.
     func browserSecret() -> [UInt8]? {
         kept.withLock { kept in

@@ -14,14 +14,16 @@ SHARED = {
 ALLOWED = {
     "token_exchange": {
         "SELECT": "workspaces workspace_secrets signing_keys apps app_origins app_redirect_uris sso_groups sso_group_apps"
-        " api_keys users memberships sessions rate_windows workspace_epochs changes nodes node_epochs schema_migrations",
-        "INSERT": "users memberships sessions rate_windows audit_log nodes node_epochs",
-        "UPDATE": "users memberships sessions rate_windows nodes node_epochs",
+        " api_keys users memberships sessions rate_windows jwks_fetches workspace_epochs changes nodes node_epochs"
+        " schema_migrations",
+        "INSERT": "users memberships sessions rate_windows jwks_fetches audit_log nodes node_epochs",
+        "UPDATE": "users memberships sessions rate_windows jwks_fetches nodes node_epochs",
         "DELETE": "rate_windows nodes node_epochs",
     },
     "sso_admin": {
         "SELECT": "workspaces apps app_origins app_redirect_uris sso_groups sso_group_apps api_keys users memberships"
-        " admin_tokens platform_admin_tokens audit_log workspace_epochs changes nodes node_epochs schema_migrations",
+        " admin_tokens platform_admin_tokens audit_log key_requests jwks_fetches workspace_epochs changes nodes node_epochs"
+        " schema_migrations",
         "INSERT": "workspaces apps app_origins app_redirect_uris sso_groups sso_group_apps api_keys users memberships"
         " admin_tokens platform_admin_tokens audit_log nodes node_epochs",
         "UPDATE": "workspaces apps app_origins app_redirect_uris sso_groups sso_group_apps api_keys users memberships"
@@ -30,8 +32,8 @@ ALLOWED = {
         " admin_tokens platform_admin_tokens nodes node_epochs",
     },
     "key_rotator": {
-        "SELECT": "workspaces workspace_secrets signing_keys key_schedule workspace_epochs changes nodes node_epochs"
-        " schema_migrations",
+        "SELECT": "workspaces workspace_secrets signing_keys key_schedule key_requests session_partition_ends workspace_epochs"
+        " changes nodes node_epochs schema_migrations",
         "INSERT": "workspace_secrets signing_keys key_schedule audit_log nodes node_epochs",
         "UPDATE": "workspace_secrets signing_keys key_schedule nodes node_epochs",
         "DELETE": "nodes node_epochs",

@@ -71,7 +71,7 @@ class Forge:
     def __init__(self, database, workspace_id, workspace_uuid, master_key):
         row = database.execute(
             "SELECT kid, algorithm, sealed_private_key, public_key FROM signing_keys"
-            " WHERE workspace_id = %s ORDER BY activates_at DESC LIMIT 1",
+            " WHERE workspace_id = %s AND activates_at <= now() ORDER BY activates_at DESC LIMIT 1",
             workspace_uuid,
         ).fetchone()
         assert row is not None, "the workspace has no signing key"
