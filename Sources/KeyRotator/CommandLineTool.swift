@@ -17,7 +17,7 @@ enum CommandLineTool {
     static func perform(_ body: (PostgresPool, Settings) async throws -> Void) async throws {
         let settings = try Settings.load(Program.settings, environment: ProcessInfo.processInfo.environment)
         let pool = try PostgresPool(
-            .service(settings[.databaseURL].reveal(), role: "key_rotator", connections: 2),
+            .command(settings[.databaseURL].reveal(), role: "key_rotator"),
             logger: logger
         )
         try await withThrowingTaskGroup(of: Void.self) { group in

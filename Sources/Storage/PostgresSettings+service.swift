@@ -17,4 +17,12 @@ extension PostgresSettings {
         settings.parameters["enable_seqscan"] = "off"
         return settings
     }
+
+    /// How a command connects that a person waits for: as the service it belongs to, with more patience.
+    package static func command(_ url: String, role: String) -> PostgresSettings {
+        var settings = service(url, role: role, connections: 2)
+        settings.queryTimeout = .seconds(30)
+        settings.acquireTimeout = .seconds(5)
+        return settings
+    }
 }

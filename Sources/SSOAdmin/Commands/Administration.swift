@@ -28,7 +28,7 @@ enum Administration {
     ) async throws {
         let settings = try Settings.load(Program.settings, environment: ProcessInfo.processInfo.environment)
         let pool = try PostgresPool(
-            .service(settings[.databaseURL].reveal(), role: "sso_admin", connections: 2),
+            .command(settings[.databaseURL].reveal(), role: "sso_admin"),
             logger: quiet
         )
         try await running(pool) {
