@@ -44,10 +44,10 @@ import CLibCrypto
         var key: OpaquePointer?
         let isDecoded = unsafe withUnsafeMutablePointer(to: &key) { slot in
             unsafe der.withUnsafeBufferPointer { buffer in
-                // The decoder keeps `slot`, and the names of input and structure without copying them, and reads from
-                // the buffer until it is freed; all outlive it. A `String` would not: what C is given of one lasts for
-                // the one call. It reads no more than `rest` bytes. Without `selection` it would take a public key for
-                // a private one.
+                // The decoder keeps `slot` and, without copying them, the names of the form and the
+                // structure, and reads from the buffer, until it is freed; all of these outlive it. What C is
+                // given of a `String` would not: it lasts for one call. It reads no more than `rest` bytes.
+                // Without `selection` it would take a public key for a private one.
                 let decoder = unsafe OSSL_DECODER_CTX_new_for_pkey(
                     slot,
                     characters("DER"),
@@ -78,7 +78,7 @@ import CLibCrypto
     ///
     /// Takes 50 ms to seconds of CPU.
     convenience init?(generatingRSABits bits: Int) {
-        // The context is made, used and freed here, by this thread alone. It too keeps the name without copying it.
+        // The context is made, used and freed here, by this thread alone. It keeps the name without copying.
         guard let context = unsafe EVP_PKEY_CTX_new_from_name(nil, Self.characters("RSA"), nil) else {
             return nil
         }
