@@ -35,10 +35,11 @@ class Cluster:
     def connect(self, database="postgres", user=None, **settings):
         return psycopg.connect(self.url_of(database, user), autocommit=True, connect_timeout=10, **settings)
 
-    def create_database(self):
+    def create_database(self, template="template1"):
+        """A new database, or a copy of one that nobody is connected to."""
         name = "e2e_" + secrets.token_hex(6)
         with self.connect() as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return Database(self, name)
 
 
@@ -151,9 +152,17 @@ class Database:
         """The same database, inside one workspace: what control data changes is written down for it."""
         return _Within(self, workspace_uuid)
 
-    def drop(self):
+    def disconnect(self):
         if self._connection is not None:
             self._connection.close()
+
+    def copy(self):
+        """Another database with the same in it."""
+        self.disconnect()
+        return self.cluster.create_database(self.name)
+
+    def drop(self):
+        self.disconnect()
         with self.cluster.connect() as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
 

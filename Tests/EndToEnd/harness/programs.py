@@ -43,6 +43,19 @@ def run_program(name, *arguments, environment=None, timeout=60, cwd=ROOT):
     )
 
 
+def start_program(name, *arguments, environment=None, prefix=()):
+    """Starts a command that ends by itself."""
+    return subprocess.Popen(
+        [*prefix, binary(name), *arguments],
+        env={**plain_environment(), **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+
+
 class Service:
     """A running program that answers HTTP."""
 

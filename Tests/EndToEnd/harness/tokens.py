@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import struct
 import time
 import uuid
@@ -65,6 +66,32 @@ def unsigned(_):
     return b""
 
 
+def opened(kid, algorithm, sealed, names, master_key):
+    """The private half of a key as it is stored, sealed for a workspace by one of its names."""
+    length = sealed[1]
+    kek, rest = sealed[2 : 2 + length].decode(), sealed[2 + length :]
+    wrap, data = rest[:60], rest[60:]
+    for name in names:
+        try:
+            data_key = AESGCM(master_key).decrypt(wrap[:12], wrap[12:], _prefixed("sso/kek/v1", name, kid, kek))
+        except Exception:  # noqa: BLE001 - the id's other spelling is tried next
+            continue
+        bound = _prefixed("sso/key/v1", name, kid, "token-signing", algorithm)
+        return serialization.load_der_private_key(AESGCM(data_key).decrypt(data[:12], data[12:], bound), None)
+    raise AssertionError("the master key does not open the workspace's signing key")
+
+
+def sealed(kid, algorithm, private, name, master_key, kek="e2e-1"):
+    """A private half as the worker would store it."""
+    plain = private.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    data_key, wrap, data = os.urandom(32), os.urandom(12), os.urandom(12)
+    wrap += AESGCM(master_key).encrypt(wrap, data_key, _prefixed("sso/kek/v1", name, kid, kek))
+    data += AESGCM(data_key).encrypt(data, plain, _prefixed("sso/key/v1", name, kid, "token-signing", algorithm))
+    return bytes([1, len(kek)]) + kek.encode() + wrap + data
+
+
 class Forge:
     """The workspace's own signing key, opened with the master key, to make genuine tokens of any content."""
 
@@ -76,22 +103,7 @@ class Forge:
         ).fetchone()
         assert row is not None, "the workspace has no signing key"
         self.kid, self.algorithm, sealed, self.public = row
-        self.key = self._open(bytes(sealed), [workspace_id, str(workspace_uuid)], master_key)
-
-    def _open(self, sealed, names, master_key):
-        length = sealed[1]
-        kek, rest = sealed[2 : 2 + length].decode(), sealed[2 + length :]
-        wrap, data = rest[:60], rest[60:]
-        for name in names:
-            try:
-                bound = _prefixed("sso/kek/v1", name, self.kid, kek)
-                data_key = AESGCM(master_key).decrypt(wrap[:12], wrap[12:], bound)
-            except Exception:  # noqa: BLE001 - the id's other spelling is tried next
-                continue
-            bound = _prefixed("sso/key/v1", name, self.kid, "token-signing", self.algorithm)
-            plain = AESGCM(data_key).decrypt(data[:12], data[12:], bound)
-            return serialization.load_der_private_key(plain, None)
-        raise AssertionError("the master key does not open the workspace's signing key")
+        self.key = opened(self.kid, self.algorithm, bytes(sealed), [workspace_id, str(workspace_uuid)], master_key)
 
     @property
     def public_pem(self):

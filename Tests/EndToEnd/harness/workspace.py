@@ -65,6 +65,22 @@ class Workspace:
             )
         )
 
+    def let_the_standby_sign(self, ago="1 second"):
+        """Writes into the past that the standby took over from the first key, and that the worker has not seen it."""
+        (signer,), (standby,) = self.keys()
+        turn = f"now() - interval '{ago}'"
+        self.force_keys(
+            "published_at = now() - interval '90 days', activates_at = now() - interval '90 days',"
+            f" retires_at = {turn}, expires_at = {turn} + make_interval(secs => longest_token) + key_margin()",
+            f"kid = '{signer}'",
+        )
+        self.force_keys(
+            "published_at = now() - interval '2 days', retires_at = NULL, expires_at = NULL,"
+            f" activates_at = (SELECT retires_at FROM signing_keys WHERE kid = '{signer}')",
+            f"kid = '{standby}'",
+        )
+        self.database.execute("UPDATE key_schedule SET next_at = now() WHERE workspace_id = %s", self.uuid)
+
     def keys(self, columns="kid", which="true"):
         """The workspace's signing keys, in the order in which they sign."""
         return self.database.rows(
