@@ -177,6 +177,19 @@ def test_an_address_that_cannot_be_listened_on_is_one_line_that_names_it(
     assert "errno" not in done.stderr and "critical" not in done.stderr, done
 
 
+def test_it_reads_no_memory_that_it_has_freed(installation):
+    """What the C library overwrites when it is freed, and hands out at once again, is not used any more."""
+    workspace = installation.workspace()
+    workspace.wait_until_served()
+    token = workspace.sign_up().token()
+    service = installation.start_exchange(
+        MALLOC_PERTURB_="165", GLIBC_TUNABLES="glibc.malloc.tcache_count=0", SHUTDOWN_DRAIN="0s"
+    )
+    assert workspace.exchange(token, service=service).status == 200
+    assert "cannot be read" not in service.log
+    assert service.stop() == 0
+
+
 def test_json_logs_are_one_object_a_line_whatever_the_request_says(installation):
     service = installation.start_exchange(LOG_FORMAT="json", LOG_LEVEL="debug", SHUTDOWN_DRAIN="0s")
     for path in ("/healthz", '/quote"%0a%22', "/v1/apps/%ff", "/nothing?x=%0d%0aInjected:%201"):

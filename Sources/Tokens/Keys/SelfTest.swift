@@ -2,8 +2,7 @@ import Domain
 
 /// Proves at the start of a program that the cryptography works, before anybody depends on it.
 ///
-/// It also lets libcrypto look up its algorithms while one thread alone is at it. Just after a start under load a good
-/// key was seen to be refused as malformed; that several threads look up at once then is the likely reason, not proved.
+/// It also lets libcrypto look up its algorithms once, so that no request waits for that.
 package enum SelfTest {
     /// Makes an RSA key, reads both halves of it, signs and verifies.
     ///

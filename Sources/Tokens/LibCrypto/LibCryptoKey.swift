@@ -1,5 +1,4 @@
 import CLibCrypto
-import Synchronization
 
 /// A key held by libcrypto, parsed once and never changed.
 ///
@@ -30,34 +29,30 @@ import Synchronization
     }
 
     /// Naming structure and type spares libcrypto trying every decoder it has: 0.13 ms instead of 0.4 ms.
-    private convenience init?(decoding der: [UInt8], as structure: String, selection: Int32) {
+    private convenience init?(decoding der: [UInt8], as structure: StaticString, selection: Int32) {
         // The decoder reads ahead, so that it cannot be asked where the key ended.
-        guard DER.isOneSequence(der) else { return nil }
-        // One at a time: libcrypto 3.0 finds and caches its decoders while it decodes. Just after a start under load
-        // a good key was seen to be refused; that two threads did so at once is the likely reason, not proved.
-        let key = unsafe Self.decoding.withLock { _ in
-            unsafe Self.decode(der, as: structure, selection: selection)
-        }
-        guard let key = unsafe key else { return nil }
+        guard DER.isOneSequence(der), let key = unsafe Self.decode(der, as: structure, selection: selection)
+        else { return nil }
         unsafe self.init(adopting: key)
     }
 
-    private static let decoding = Mutex(())
-
-    private static func decode(_ der: [UInt8], as structure: String, selection: Int32) -> OpaquePointer? {
+    private static func decode(_ der: [UInt8], as structure: StaticString, selection: Int32) -> OpaquePointer?
+    {
         // An error somebody left behind on this thread is not taken for one of the decoder's.
         LibCrypto.forgetErrors()
         defer { LibCrypto.forgetErrors() }
         var key: OpaquePointer?
         let isDecoded = unsafe withUnsafeMutablePointer(to: &key) { slot in
             unsafe der.withUnsafeBufferPointer { buffer in
-                // The decoder keeps `slot` and reads from the buffer until it is freed; both outlive it. It reads
-                // no more than `rest` bytes. Without `selection` it would take a public key for a private one.
+                // The decoder keeps `slot` and, without copying them, the names of the form and the
+                // structure, and reads from the buffer, until it is freed; all of these outlive it. What C is
+                // given of a `String` would not: it lasts for one call. It reads no more than `rest` bytes.
+                // Without `selection` it would take a public key for a private one.
                 let decoder = unsafe OSSL_DECODER_CTX_new_for_pkey(
                     slot,
-                    "DER",
-                    structure,
-                    "RSA",
+                    characters("DER"),
+                    characters(structure),
+                    characters("RSA"),
                     selection,
                     nil,
                     nil
@@ -74,12 +69,19 @@ import Synchronization
         return nil
     }
 
+    /// A literal as C has it: bytes of the program itself that end with NUL and stay where they are.
+    private static func characters(_ literal: StaticString) -> UnsafePointer<CChar> {
+        unsafe UnsafeRawPointer(literal.utf8Start).assumingMemoryBound(to: CChar.self)
+    }
+
     /// Makes an RSA key pair with public exponent 65537, libcrypto's default.
     ///
     /// Takes 50 ms to seconds of CPU.
     convenience init?(generatingRSABits bits: Int) {
-        // The context is made, used and freed here, by this thread alone.
-        guard let context = unsafe EVP_PKEY_CTX_new_from_name(nil, "RSA", nil) else { return nil }
+        // The context is made, used and freed here, by this thread alone. It keeps the name without copying.
+        guard let context = unsafe EVP_PKEY_CTX_new_from_name(nil, Self.characters("RSA"), nil) else {
+            return nil
+        }
         defer { unsafe EVP_PKEY_CTX_free(context) }
         var key: OpaquePointer?
         guard unsafe EVP_PKEY_keygen_init(context) == 1,
