@@ -98,7 +98,7 @@ package struct ServiceServer: Service {
 }
 
 extension SettingsError {
-    /// What is wrong with the address when nothing can listen on it; nil when the error is about something else.
+    /// What is wrong with the address when nothing can listen on it; nil when that is not the error.
     fileprivate init?(cannotListen error: any Error, on host: String, _ port: Int) {
         let address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         if error is SocketAddressError || error is SocketAddressError.UnknownHost {

@@ -16,7 +16,7 @@ final class CookieDomains: Sendable {
         self.logger = logger
     }
 
-    /// The workspace's domain, when the host that was asked lies under it; otherwise the cookie is the host's.
+    /// The workspace's domain, when the host that was asked lies under it; else the cookie is the host's.
     func domain(of workspace: Workspace, host: String?) -> String? {
         guard let domain = workspace.cookieDomain, let host, Self.lies(host, under: domain) else {
             return nil
