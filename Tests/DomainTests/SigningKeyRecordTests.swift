@@ -73,6 +73,14 @@ import Testing
         #expect(keys.signer(at: now)?.kid == "second")
     }
 
+    @Test func `is the next key for a clock that is behind by no more than clocks may be`() {
+        let next = [key("next", activates: 5)]
+        #expect(next.signer(atClock: now)?.kid == "next")
+        #expect(next.signer(atClock: before(0.001)) == nil)
+        let both = [key("first", activates: -100), key("second", activates: 1)]
+        #expect(both.signer(atClock: now)?.kid == "first")
+    }
+
     @Test func `is never a key that retires, is gone, is compromised or has no private half`() {
         let keys = [
             key("old", activates: -500),

@@ -63,10 +63,22 @@ def test_the_key_set_changes_its_etag_with_a_key(installation, exchange):
     workspace.wait_until_served()
     api = AppAPI(exchange, workspace.apps["beta"].client_id)
     before = api.jwks()
-    workspace.force_keys("compromised_at = now()")
+    signer = workspace.keys()[0][0]
+    assert signer in {key["kid"] for key in before.json["keys"]}
+    workspace.force_keys("compromised_at = now()", f"kid = '{signer}'")
     workspace.wait_until_served()
     after = api.jwks(**{"If-None-Match": before.header("ETag")})
-    assert after.status == 200 and after.json["keys"] == [], after
+    assert after.status == 200 and signer not in {key["kid"] for key in after.json["keys"]}, after
+
+
+def test_a_key_set_without_keys_is_not_handed_out(installation, exchange):
+    """A relying party would keep it for ten minutes, and the next key signs at once."""
+    workspace = installation.workspace()
+    workspace.wait_until_served()
+    workspace.force_keys("compromised_at = now()")
+    workspace.wait_until_served()
+    answer = AppAPI(exchange, workspace.apps["beta"].client_id).jwks()
+    assert answer.status == 503 and answer.header("Retry-After"), answer
 
 
 def test_the_public_key_is_the_signing_keys_pem(beta, person):

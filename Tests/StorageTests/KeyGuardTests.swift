@@ -72,7 +72,7 @@ import Testing
     )
     func `what would break a token, by the name of the rule`(_ rule: String, _ change: String) async throws {
         try await withInstallation { installation in
-            let workspace = try await scene(installation)
+            let workspace = try await keyScene(installation)
             let script = change.replacingOccurrences(of: "$id", with: workspace.text)
             do {
                 try await installation.run(script, in: workspace)
@@ -96,7 +96,7 @@ import Testing
     )
     func `nothing that leaves every token whole`(_ change: String) async throws {
         try await withInstallation { installation in
-            let workspace = try await scene(installation)
+            let workspace = try await keyScene(installation)
             try await installation.run(change, in: workspace)
         }
     }
@@ -105,7 +105,7 @@ import Testing
         async throws
     {
         try await withInstallation { installation in
-            let workspace = try await scene(installation)
+            let workspace = try await keyScene(installation)
             try await installation.run("UPDATE apps SET refresh_expiration = 1209600", in: workspace)
             let keys = try await loaded(installation, workspace)
             let one = try #require(keys.first { $0.kid.hasPrefix("one") })
@@ -121,7 +121,7 @@ import Testing
 
     @Test func `the second of two changes that would each leave the other key to sign`() async throws {
         try await withInstallation { installation in
-            let workspace = try await scene(installation)
+            let workspace = try await keyScene(installation)
             let waiting = try await installation.superuser.transaction { first in
                 _ = try await first.query(Tenant.enter.bind(workspace.text))
                 try await first.execute(script: swap)
@@ -136,50 +136,4 @@ import Testing
             #expect(signer?.kid.hasPrefix("two") == true)
         }
     }
-
-    private func scene(_ installation: Installation) async throws -> Workspace.ID {
-        let workspace = try await installation.workspace()
-        _ = try await installation.app("studio", in: workspace)
-        try await installation.runUnguarded(
-            """
-            INSERT INTO signing_keys (workspace_id, kid, algorithm, public_key, sealed_private_key, published_at,
-                activates_at, retires_at, expires_at, compromised_at, haste, longest_token)
-            SELECT '\(workspace.text)', kid || '-0000-0000-0000', 'RS256', '', sealed, now() + published::interval,
-                now() + activates::interval, now() + retires::interval, now() + expires::interval,
-                now() + compromised::interval, haste, 604800
-            FROM (VALUES
-                ('gone', NULL::bytea, '-90 days', '-80 days', '-60 days', '-20 days', NULL::interval, 'first'),
-                ('bad', NULL, '-80 days', '-60 days', NULL, NULL, '-50 days', NULL),
-                ('old', 'x', '-60 days', '-50 days', '-2 minutes', '20 days', NULL, NULL),
-                ('one', 'x', '-50 days', '-2 minutes', '30 days', '30 days 604860 seconds', NULL, 'emergency'),
-                ('two', 'x', '-1 day', '30 days', '60 days', '90 days', NULL, NULL),
-                ('new', 'x', '0', '60 days', NULL, NULL, NULL, NULL)
-            ) AS given (kid, sealed, published, activates, retires, expires, compromised, haste)
-            """,
-            in: workspace
-        )
-        return workspace
-    }
-}
-
-/// The standby takes over at once.
-private let swap =
-    set("two", "activates_at = now()") + ";"
-    + set("one", "retires_at = now(), expires_at = now() + interval '604860 s'")
-
-private func set(_ name: String, _ change: String) -> String {
-    "UPDATE signing_keys SET \(change) WHERE kid = '\(name)-0000-0000-0000'"
-}
-
-private func remove(_ name: String) -> String {
-    "DELETE FROM signing_keys WHERE kid = '\(name)-0000-0000-0000'"
-}
-
-/// A further key, published now unless told otherwise.
-private func insert(published: String = "now()", activates: String, haste: String = "NULL") -> String {
-    """
-    INSERT INTO signing_keys (workspace_id, kid, algorithm, public_key, sealed_private_key, published_at, activates_at,
-        haste)
-    VALUES ('$id', 'further-0000-0000', 'RS256', '', 'x', \(published), \(activates), \(haste))
-    """
 }

@@ -51,9 +51,9 @@ ALTER TABLE signing_keys
     ADD CONSTRAINT signing_keys_outlive_their_tokens
         CHECK (expires_at IS NULL OR expires_at >= retires_at + make_interval(secs => longest_token) + key_margin()),
     DROP CONSTRAINT signing_keys_one_activation;
--- Two keys never begin at one instant; a key that was withdrawn before its turn claims none.
+-- Two keys never begin at one instant; a key that was withdrawn before its turn, or compromised, claims none.
 CREATE UNIQUE INDEX signing_keys_one_activation ON signing_keys (workspace_id, activates_at)
-    WHERE retires_at IS NULL OR retires_at > activates_at;
+    WHERE compromised_at IS NULL AND (retires_at IS NULL OR retires_at > activates_at);
 CREATE UNIQUE INDEX signing_keys_one_first ON signing_keys (workspace_id) WHERE haste = 'first';
 
 -- What operators ask of the worker, and what came of it.
@@ -239,6 +239,11 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 DECLARE
     longest constant integer := greatest(NEW.access_expiration, NEW.refresh_expiration);
 BEGIN
+    -- A worker may be making a key that the next statement would not see, for tokens as they were: this waits for it,
+    -- and makes it look again, since it does not wait for us.
+    UPDATE key_schedule
+    SET next_at = least(next_at, now()), claimed_until = NULL
+    WHERE workspace_id = NEW.workspace_id;
     UPDATE signing_keys
     SET longest_token = longest,
         expires_at = greatest(expires_at, retires_at + make_interval(secs => longest) + key_margin())

@@ -52,7 +52,8 @@ struct RotationDraft {
             activate(standby, at: atOnce ? now : max(now, known))
             return .done
         }
-        guard !isMaking else { return nil }
+        // A key that began in this very plan would share its instant with the next.
+        guard !isMaking, keys.signer(at: now)?.activatesAt != instant else { return nil }
         make(activatesAt: instant, haste: atOnce ? .emergency : nil)
         return .done
     }

@@ -110,6 +110,16 @@ extension Collection<SigningKeyRecord> {
             .max { $0.activatesAt < $1.activatesAt }
     }
 
+    /// The key that a service signs with when its own clock says `now`.
+    ///
+    /// There always is a key that signs, so whoever sees none has a clock that is behind: the next has begun already.
+    /// Clocks are five seconds apart at most.
+    package func signer(atClock now: Date) -> SigningKeyRecord? {
+        if let signer = signer(at: now) { return signer }
+        guard let next = standby(at: now), next.activatesAt <= now + 5 else { return nil }
+        return next
+    }
+
     /// The key that takes over next: published, and not yet signing at `now`.
     package func standby(at now: Date) -> SigningKeyRecord? {
         self.filter { $0.state(at: now) == .staged && $0.willSign(from: now) }

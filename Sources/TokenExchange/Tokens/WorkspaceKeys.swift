@@ -40,7 +40,8 @@ final class WorkspaceKeys: Sendable {
         self.logger = logger
     }
 
-    /// The keys that verify at `now`, and their JWKS document; none when a key of the workspace cannot be read.
+    /// The keys that verify at `now`, and their JWKS document; none when a key of the workspace cannot be read, or it
+    /// has none yet.
     func published(at now: Date) -> Published? {
         kept.withLock { kept in
             renew(&kept, at: now)
@@ -83,7 +84,7 @@ final class WorkspaceKeys: Sendable {
     private func renew(_ kept: inout Kept, at now: Date) {
         guard now >= kept.until else { return }
         kept.published = publish(at: now)
-        kept.signer = records.signer(at: now).flatMap { signer(of: $0, in: &kept) }
+        kept.signer = records.signer(atClock: now).flatMap { signer(of: $0, in: &kept) }
         let instants = records.flatMap { [$0.activatesAt, $0.retiresAt, $0.expiresAt].compactMap { $0 } }
         kept.until = instants.filter { $0 > now }.min() ?? .distantFuture
         // What could not be read is tried again soon: nothing that went wrong once may last.
@@ -97,6 +98,8 @@ final class WorkspaceKeys: Sendable {
             let keys = try records.filter { $0.verifies(at: now) }.map { record in
                 try VerificationKey(kid: record.kid, algorithm: record.algorithm, spki: record.publicKey)
             }
+            // Relying parties would keep a document without keys as long as any, and the first key signs at once.
+            guard !keys.isEmpty else { return nil }
             return Published(
                 keys: try VerificationKeySet(workspaceID: workspaceID, issuer: issuer, keys: keys),
                 document: JWKSDocument(keys)
