@@ -16,10 +16,12 @@ import time
 
 import load
 import population
+import rotation
 import round_trips
 from rig import Failure, Rig, say
 
 USERS = 256
+PARTS = ["rates", "memory", "round-trips", "growth", "rotation"]
 
 
 class Report:
@@ -221,13 +223,14 @@ def main():
     parser.add_argument("--binaries", default=".build/release", help="folder of the three programs")
     parser.add_argument("--seconds", type=int, default=30, help="of each measured exchange and refresh run (30)")
     parser.add_argument("--log-level", default="info", help="LOG_LEVEL of the measured service (info)")
-    parser.add_argument("--only", choices=["rates", "memory", "round-trips", "growth"], action="append",
+    parser.add_argument("--only", choices=PARTS, action="append",
                         help="measure only this part; may be repeated")  # fmt: skip
+    parser.add_argument("--scale", type=float, default=1, help="of the rotation part's numbers, for a quick look (1)")
     parser.add_argument("--keep-logs", metavar="DIR", help="copy the services' logs there at the end")
     options = parser.parse_args()
     # Asked to end, it still stops what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    parts = options.only or ["rates", "memory", "round-trips", "growth"]
+    parts = options.only or PARTS
     report = Report()
     try:
         with Rig(options.binaries, options.log_level) as rig:
@@ -247,6 +250,8 @@ def main():
                 measure_round_trips(rig, report, first)
             if "growth" in parts:
                 measure_growth(rig, report, first, rounds=4, seconds=8)
+            if "rotation" in parts:
+                rotation.measure(rig, report, first, options.scale)
             if options.keep_logs:
                 pathlib.Path(options.keep_logs).mkdir(parents=True, exist_ok=True)
                 for log in rig.folder.glob("*.log"):

@@ -127,23 +127,31 @@ class Rig(contextlib.AbstractContextManager):
 
     def serve(self, **environment):
         """Starts token-exchange and waits until it is ready."""
-        service = Service(self, self.environment(**environment))
+        return self.start("token-exchange", "serve", self.environment(**environment))
+
+    def start_worker(self, **environment):
+        """Starts key-rotator and waits until it is ready."""
+        return self.start("key-rotator", "run", self.environment(**environment))
+
+    def start(self, program, command, environment):
+        service = Service(self, program, command, environment)
         self.services.append(service)
         service.wait_ready()
         return service
 
 
 class Service:
-    """One running token-exchange."""
+    """One running program."""
 
-    def __init__(self, rig, environment):
+    def __init__(self, rig, program, command, environment):
         self.rig = rig
+        self.program = program
         self.url = f"http://127.0.0.1:{environment['HTTP_PORT']}"
-        self.log = rig.folder / f"token-exchange.{environment['HTTP_PORT']}.log"
+        self.log = rig.folder / f"{program}.{environment['HTTP_PORT']}.log"
         self.started = time.monotonic()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [rig.binaries / "token-exchange", "serve"],
+                [rig.binaries / program, command],
                 env=environment,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
@@ -163,7 +171,7 @@ class Service:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 text = self.log.read_text(errors="replace").splitlines()[-20:]
                 self.stop()
-                raise Failure("token-exchange does not become ready:\n" + "\n".join(text))
+                raise Failure(f"{self.program} does not become ready:\n" + "\n".join(text))
             time.sleep(0.005)
 
     def resident_megabytes(self):
