@@ -16,6 +16,17 @@ def pytest_sessionstart():
         pytest.exit(f"not built: {', '.join(missing)}; build first, or set BIN_PATH", returncode=1)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What failed is told with what its services said of it."""
+    report = yield
+    installation = getattr(item, "funcargs", {}).get("installation")
+    if report.failed and isinstance(installation, Installation):
+        for service in installation.services:
+            report.sections.append((f"log of {service.name} on port {service.port}", service.troubles()))
+    return report
+
+
 @pytest.fixture(scope="session")
 def cluster():
     """The throw-away cluster everybody shares; one of our own when none is given."""

@@ -46,6 +46,8 @@ package final class ConfigurationFeed<Entry: Sendable>: Service {
 
     /// Longest pause between two reads, before jitter of a fifth either way.
     private let interval: Duration = .seconds(1)
+    /// Pause after a read that failed: no view may go stale because a database that is back was asked late.
+    private let pauseAfterFailure: Duration = .milliseconds(250)
     /// Shortest pause: a flood of notifications makes no more than 20 reads a second.
     private let shortestInterval: Duration = .milliseconds(50)
     /// How often all epochs are compared, whatever the change rows say.
@@ -107,6 +109,7 @@ package final class ConfigurationFeed<Entry: Sendable>: Service {
         var cursor: Int64?
         var reconciledAt: ContinuousClock.Instant?
         var reportedAt: ContinuousClock.Instant?
+        var isFailing = false
         wakeUps.continuation.yield()
         for await _ in wakeUps.stream {
             let started = clock.now
@@ -133,18 +136,24 @@ package final class ConfigurationFeed<Entry: Sendable>: Service {
                 } else if let from = cursor {
                     cursor = try await catchUp(from: from, startedAt: started)
                 }
+                if isFailing { logger.notice("Configuration is read again.") }
+                isFailing = false
             } catch is CancellationError {
                 return
             } catch {
-                failures.increment()
                 // It may hold what it has not acknowledged, or was taken off the list for its silence: all anew.
                 cursor = nil
                 reportedAt = nil
-                logger.warning("Configuration could not be read", metadata: ["error": "\(error)"])
+                failures.increment()
+                if !isFailing {
+                    logger.warning("Configuration cannot be read.", metadata: ["error": "\(error)"])
+                }
+                isFailing = true
+                wakeUps.continuation.yield()
             }
             if Task.isCancelled { return }
             // Throws only when cancelled; the stream then ends.
-            try? await clock.sleep(until: started + shortestInterval)
+            try? await clock.sleep(until: started + (isFailing ? pauseAfterFailure : shortestInterval))
         }
     }
 

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import threading
@@ -90,6 +91,11 @@ class Service:
     def log(self):
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
+    def troubles(self, most=60):
+        """The last lines of its log that are not of requests that went well."""
+        lines = [line for line in self.log.splitlines() if not re.search(r" status=[1-4]\d\d$", line)]
+        return "\n".join(lines[-most:])
+
     @property
     def url(self):
         return f"http://{self.host}:{self.port}"
@@ -132,6 +138,11 @@ class Service:
             return None
         finally:
             client.close()
+
+    def metric(self, name):
+        """What `/metrics` says of a figure that has no labels."""
+        found = re.search(rf"^{name} (\S+)$", self.probe("/metrics").text, re.MULTILINE)
+        return None if found is None else float(found[1])
 
     @property
     def is_ready(self):
