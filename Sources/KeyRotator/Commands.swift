@@ -46,7 +46,9 @@ struct Run: AsyncParsableCommand {
         )
         let server = ServiceServer(
             bootstrap,
-            readiness: database.readiness.map { check in ReadinessCheck(check.name) { check.reason() } },
+            readiness: database.readiness.map { check in ReadinessCheck(check.name) { check.reason() } } + [
+                ReadinessCheck("master_keys") { worker.masterKeys.reason }
+            ],
             errors: ErrorAnswers(isUnavailability: { ($0 as? PostgresError)?.isUnavailability ?? false }),
             routes: { _ in }
         )

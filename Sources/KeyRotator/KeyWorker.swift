@@ -23,6 +23,7 @@ struct KeyWorker: Service {
     let notifier: ChangeNotifier
     let propagation: PropagationWatch
     let logger: Logger
+    let masterKeys = MasterKeyWatch()
     private let meters = KeyMeters()
     private let wakeUps = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
@@ -57,6 +58,7 @@ struct KeyWorker: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             await withTaskGroup { group in
+                group.addTask { await self.tryMasterKeys() }
                 group.addTask {
                     while !Task.isCancelled {
                         wake()
@@ -77,6 +79,17 @@ struct KeyWorker: Service {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Tries some of what is sealed at once, so that wrong master keys are not found out when a key is due.
+    private func tryMasterKeys() async {
+        // What cannot be looked at now is when it is due.
+        guard let workspaces = try? await keys.scheduled() else { return }
+        for workspaceID in workspaces.shuffled().prefix(Self.batch) {
+            if let facts = try? await keys.facts(of: workspaceID) {
+                try? masterKeys.look(at: facts, with: workshop)
             }
         }
     }
@@ -114,6 +127,7 @@ struct KeyWorker: Service {
         // Each pass makes at most one key, and a workspace needs few; what is left is due again.
         for _ in 0..<8 {
             guard let facts = try await keys.facts(of: workspaceID) else { return hasWritten }
+            try masterKeys.look(at: facts, with: workshop)
             let prepared =
                 RotationPlan.of(facts.rotation).makesKey
                 ? try workshop.makeKey(for: workspaceID, policy: facts.rotation.policy) : nil

@@ -34,6 +34,20 @@ struct KeyWorkshop: Sendable {
         )
     }
 
+    /// What the master keys make of a workspace's private halves.
+    func masterKeyUses(_ keys: [SigningKeyRecord], of workspaceID: Workspace.ID) -> [MasterKeyUse] {
+        keys.compactMap { key in
+            key.sealedPrivateKey.flatMap { sealed in
+                let place = SealedPlace.signingKey(
+                    key.kid,
+                    algorithm: key.algorithm,
+                    workspaceID: workspaceID.reference
+                )
+                return MasterKeyUse(sealed, for: place, with: sealing)
+            }
+        }
+    }
+
     /// A fresh secret for cookies and CSRF tokens.
     func makeSecret(for workspaceID: Workspace.ID) throws -> StoredSecret {
         let id = UUID().uuidString.asciiLowercased

@@ -12,6 +12,8 @@ package struct ServiceDatabase: Sendable {
     package let pool: PostgresPool
     /// What hears that something changed.
     package let listener: PostgresListener
+    /// How far our clock is from its clock.
+    package let clock = ClockWatch()
     private let watch: DatabaseWatch
 
     /// Prepares the connections of one service in its role; nothing is opened yet.
@@ -31,6 +33,7 @@ package struct ServiceDatabase: Sendable {
             pool: pool,
             role: role,
             requiresPatchedServer: requiresPatchedServer,
+            clock: clock,
             logger: logger
         )
     }
@@ -43,7 +46,10 @@ package struct ServiceDatabase: Sendable {
     ///
     /// Cheap: asks what was last seen, not the database.
     package var readiness: [(name: String, reason: @Sendable () -> String?)] {
-        [("database", { watch.databaseReason }), ("schema", { watch.schemaReason })]
+        [
+            ("database", { watch.databaseReason }), ("schema", { watch.schemaReason }),
+            ("clock", { clock.reason }),
+        ]
     }
 
     /// Hands the listener's events to `wake` until shutdown; `true` means that some may have been missed.
@@ -81,14 +87,16 @@ private final class DatabaseWatch: Service {
     private let pool: PostgresPool
     private let role: String
     private let requiresPatchedServer: Bool
+    private let clock: ClockWatch
     private let logger: Logger
     private let seen = Mutex(Seen())
     private let queueUsage = Gauge(label: "postgres_notification_queue_usage")
 
-    init(pool: PostgresPool, role: String, requiresPatchedServer: Bool, logger: Logger) {
+    init(pool: PostgresPool, role: String, requiresPatchedServer: Bool, clock: ClockWatch, logger: Logger) {
         self.pool = pool
         self.role = role
         self.requiresPatchedServer = requiresPatchedServer
+        self.clock = clock
         self.logger = logger
     }
 
@@ -133,7 +141,11 @@ private final class DatabaseWatch: Service {
                 seen.withLock { $0.problem = problem }
                 checked = true
             }
-            queueUsage.record(try await pool.query(RoleStatements.queueUsage.bind()).first ?? 0)
+            let asked = ContinuousClock.now
+            if let figures = try await pool.query(RoleStatements.figures.bind()).first {
+                clock.note(figures.now, asked: asked, wall: Date(), monotonic: .now)
+                queueUsage.record(figures.queueUsage)
+            }
             seen.withLock { seen in
                 seen.answeredAt = .now
                 seen.schema = schema
@@ -183,10 +195,13 @@ enum RoleStatements {
         (name: try row.next(String.self), isUnbound: try row.next(Bool.self))
     }
 
-    /// How full the queue of notifications is, from 0 to 1; a full one fails commits that notify.
-    static let queueUsage = Statement<Double>("SELECT pg_notification_queue_usage()") {
-        row throws(RowDecodingError) in
-        try row.next(Double.self)
+    /// How full the queue of notifications is, from 0 to 1, for a full one fails commits that notify; and the clock.
+    static let figures = Statement<(queueUsage: Double, now: Date)>(
+        """
+        SELECT pg_notification_queue_usage(), clock_timestamp()
+        """
+    ) { row throws(RowDecodingError) in
+        (queueUsage: try row.next(Double.self), now: try row.next(Date.self))
     }
 }
 

@@ -53,6 +53,7 @@ struct Serve: AsyncParsableCommand {
             passwords: passwords,
             cookieDomains: CookieDomains(logger: logger),
             fetches: fetches,
+            clock: database.clock,
             defaultWorkspace: settings[.defaultWorkspace],
             isSecure: settings.publicURL.hasPrefix("https://")
         )
@@ -61,7 +62,8 @@ struct Serve: AsyncParsableCommand {
             readiness: database.readiness.map { check in ReadinessCheck(check.name) { check.reason() } } + [
                 ReadinessCheck("change_feed") {
                     feed.current.isFresh(at: .now) ? nil : "the view is out of date"
-                }
+                },
+                ReadinessCheck("master_keys") { MasterKeyUse.reason(feed.current) },
             ],
             errors: ErrorAnswers(
                 format: { path in BrowserPaths.contain(path) ? .messageAndCode : .standard },

@@ -17,6 +17,7 @@ struct ServiceParts: Sendable {
     let passwords: PasswordChecks
     let cookieDomains: CookieDomains
     let fetches: KeyFetchLog
+    let clock: ClockWatch
     /// The workspace, by id or slug, that routes without one mean.
     let defaultWorkspace: String?
     /// Whether browsers reach us over https, so that cookies may insist on it.
@@ -24,10 +25,11 @@ struct ServiceParts: Sendable {
     let verifier = TokenVerifier()
     let now: @Sendable () -> Date = { Date() }
 
-    /// The view, if it is fresh enough to decide on; otherwise nothing is decided, neither yes nor no.
+    /// The view, if it is fresh enough to decide on and our clock can be trusted with it; otherwise nothing is
+    /// decided, neither yes nor no.
     func freshView(within patience: Duration = View.freshness) throws(PlainRefusal) -> View {
         let view = feed.current
-        guard view.isFresh(at: .now, within: patience) else { throw .temporarilyUnavailable() }
+        guard view.isFresh(at: .now, within: patience), clock.isRight else { throw .temporarilyUnavailable() }
         return view
     }
 }

@@ -61,7 +61,7 @@ struct ListedStatement: CustomTestStringConvertible, Sendable {
         ListedStatement("leave", ChangeStatements.leave, .tokenExchange, .ssoAdmin, .keyRotator),
         ListedStatement("forgetful", ChangeNotifier.forgetful, .tokenExchange, .ssoAdmin, .keyRotator),
         ListedStatement("facts", RoleStatements.facts, .tokenExchange, .ssoAdmin, .keyRotator),
-        ListedStatement("queueUsage", RoleStatements.queueUsage, .tokenExchange, .ssoAdmin, .keyRotator),
+        ListedStatement("databaseFigures", RoleStatements.figures, .tokenExchange, .ssoAdmin, .keyRotator),
         ListedStatement("highest", MigrationStatements.highest, .tokenExchange, .ssoAdmin, .keyRotator),
         ListedStatement("lock", MigrationStatements.lock),
         ListedStatement("isNew", MigrationStatements.isNew),

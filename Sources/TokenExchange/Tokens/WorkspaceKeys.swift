@@ -30,6 +30,8 @@ final class WorkspaceKeys: Sendable {
     private let sealing: KeySealing
     private let logger: Logger
     private let kept = Mutex(Kept())
+    /// What the master keys made of everything that is sealed.
+    let masterKeyUses: [MasterKeyUse]
 
     init(_ snapshot: WorkspaceSnapshot, sealing: KeySealing, logger: Logger) {
         workspaceID = snapshot.workspace.id.reference
@@ -38,6 +40,7 @@ final class WorkspaceKeys: Sendable {
         storedSecret = snapshot.browserSecret
         self.sealing = sealing
         self.logger = logger
+        masterKeyUses = MasterKeyUse.all(in: snapshot, sealing: sealing)
     }
 
     /// The keys that verify at `now`, and their JWKS document; none when a key of the workspace cannot be read, or it
