@@ -19,6 +19,7 @@ package final class ClockWatch: Sendable {
 
     private let reading = Mutex(Reading?.none)
 
+    /// Knows of no clock yet, and takes ours for right.
     package init() {}
 
     /// Takes in what the database's clock said to a question that was asked at `asked`.

@@ -95,6 +95,13 @@ def durable_cluster():
         made.remove()
 
 
+@pytest.fixture(autouse=True)
+def settled(request):
+    """Where servers are stopped, a test begins when the service knows that its server is back."""
+    if {"durable_cluster", "exchange"} <= set(request.fixturenames):
+        request.getfixturevalue("exchange").settle()
+
+
 @pytest.fixture(scope="module")
 def beta(exchange, workspace):
     """The session API as app beta calls it."""

@@ -238,7 +238,8 @@ private func withFeed(
 /// A log that only says that something was logged.
 private struct Counting: LogHandler {
     var metadata: Logger.Metadata = [:]
-    var logLevel = Logger.Level.warning
+    // A failure after another is told in passing.
+    var logLevel = Logger.Level.debug
     let count: @Sendable () -> Void
 
     init(_ count: @escaping @Sendable () -> Void) {

@@ -145,9 +145,11 @@ package final class ConfigurationFeed<Entry: Sendable>: Service {
                 cursor = nil
                 reportedAt = nil
                 failures.increment()
-                if !isFailing {
-                    logger.warning("Configuration cannot be read.", metadata: ["error": "\(error)"])
-                }
+                logger.log(
+                    level: isFailing ? .debug : .warning,
+                    "Configuration cannot be read.",
+                    metadata: ["error": "\(error)"]
+                )
                 isFailing = true
                 wakeUps.continuation.yield()
             }

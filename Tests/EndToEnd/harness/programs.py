@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 
 from .client import Client
 from .cluster import ROOT
@@ -141,8 +142,9 @@ class Service:
 
     def metric(self, name):
         """What `/metrics` says of a figure that has no labels."""
-        found = re.search(rf"^{name} (\S+)$", self.probe("/metrics").text, re.MULTILINE)
-        return None if found is None else float(found[1])
+        answer = self.probe("/metrics")
+        found = answer and re.search(rf"^{name} (\S+)$", answer.text, re.MULTILINE)
+        return float(found[1]) if found else None
 
     @property
     def is_ready(self):
@@ -155,6 +157,15 @@ class Service:
             return self.is_ready
 
         until(look, within, every=0.03, what=f"{self.name} is ready")
+
+    def settle(self, within=10.0):
+        """Waits until it has read what it knows anew: what it says of itself may be some seconds old."""
+        began = time.time()
+        until(
+            lambda: (self.metric("change_feed_confirmed_timestamp_seconds") or 0) > began,
+            within,
+            what=lambda: f"{self.name} reads its configuration\n{self.troubles()}",
+        )
 
     def signal(self, number):
         self.process.send_signal(number)
