@@ -95,7 +95,8 @@ class Rig(contextlib.AbstractContextManager):
         """The variables of a service. Its role follows from the program, so the superuser's URL will do."""
         http_port = port or free_port()
         return {
-            **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+            # OPENSSL_ia32cap hides abilities of the processor from libcrypto, here as in `openssl speed`.
+            **{name: os.environ[name] for name in ("PATH", "HOME", "LANG", "OPENSSL_ia32cap") if name in os.environ},
             "DATABASE_URL": f"postgresql://breezeway:{self.password}@127.0.0.1:{database_port or self.port}"
             f"/{database}?sslmode=disable&gssencmode=disable",
             "HTTP_HOST": "127.0.0.1",

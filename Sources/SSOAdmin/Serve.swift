@@ -7,7 +7,7 @@ import Storage
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Serves health and metrics until told to stop.",
+        abstract: "Serves the administration (/api/admin) until told to stop.",
         discussion: Program.settings.help
     )
 
@@ -30,6 +30,13 @@ struct Serve: AsyncParsableCommand {
             readsSecrets: false,
             logger: bootstrap.logger
         ) { $0.epoch }
+        let notifier = ChangeNotifier(pool: database.pool, logger: bootstrap.logger)
+        let parts = AdminParts(
+            feed: feed,
+            notifier: notifier,
+            publicURL: settings.publicURL,
+            pool: database.pool
+        )
         let server = ServiceServer(
             bootstrap,
             readiness: database.readiness.map { check in ReadinessCheck(check.name) { check.reason() } } + [
@@ -41,9 +48,9 @@ struct Serve: AsyncParsableCommand {
                 format: { _ in .problem },
                 isUnavailability: { ($0 as? PostgresError)?.isUnavailability ?? false }
             ),
-            routes: { _ in }
+            routes: parts.addRoutes(to:)
         )
         let forwarding = database.forwardEvents { resync in feed.wake(resync: resync) }
-        try await bootstrap.run(database.services + [feed, forwarding, server])
+        try await bootstrap.run(database.services + [feed, forwarding, notifier, server])
     }
 }

@@ -11,6 +11,7 @@ extension RawRepresentable where Self: PostgresDecodable, RawValue == String {
     }
 }
 
+extension AdminRole: PostgresDecodable {}
 extension Workspace.Status: PostgresDecodable {}
 extension ConnectedApp.Status: PostgresDecodable {}
 extension ConnectedApp.ExchangePolicy: PostgresDecodable {}

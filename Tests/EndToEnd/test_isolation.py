@@ -30,6 +30,18 @@ def populated(workspace, other):
         each.database.execute(
             "INSERT INTO jwks_fetches (workspace_id, app_id, fetched_at) VALUES (%s, 'acme', now())", each.uuid
         )
+        each.database.execute(
+            "INSERT INTO api_key_uses SELECT workspace_id, id, now() FROM api_keys WHERE workspace_id = %s", each.uuid
+        )
+        each.database.execute(
+            "INSERT INTO idempotent_answers (workspace_id, key_hash, request_hash, sealed_answer)"
+            " VALUES (%s, sha256('k'), sha256('r'), 's')",
+            each.uuid,
+        )
+        each.database.execute(
+            "INSERT INTO exchange_refusals (workspace_id, request_id, at, code, rule) VALUES (%s, 'r', now(), 'c', 'r')",
+            each.uuid,
+        )
         each.installation.admin("rotate-key", "--workspace", each.slug, "--wait", "0")
 
 

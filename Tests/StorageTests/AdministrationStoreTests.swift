@@ -188,7 +188,7 @@ import Testing
         try await withInstallation { installation in
             let workspace = try await installation.workspace()
             let store = AdministrationStore(pool: installation.administration)
-            for (number, role) in zip(UInt8(1)..., AdministrationStore.AdminRole.allCases) {
+            for (number, role) in zip(UInt8(1)..., AdminRole.allCases) {
                 try await store.createAdminToken(
                     credential(number),
                     role: role,

@@ -54,7 +54,8 @@ extension `Row-level security` {
             #expect(
                 Set(owners) == [
                     "measure sessions_week", "retention changes", "retention rate_windows",
-                    "retention audit_log",
+                    "retention audit_log", "retention audit_heads", "retention idempotent_answers",
+                    "retention exchange_refusals",
                 ]
             )
         }
@@ -107,7 +108,7 @@ extension `Row-level security` {
                     "guard_signing_key_removal \(path)", "check_signing_chain \(path)",
                     "raise_longest_token \(path)", "hasten_keys \(path)", "revoke_sessions \(path)",
                     "measure_session_partition \(path)", "drop_session_partition \(path),lock_timeout=100ms",
-                    "prune \(path)", "end_stuck_listeners \(path)",
+                    "prune \(path)", "unschedule_keys \(path)", "end_stuck_listeners \(path)",
                 ]
             )
             #expect(

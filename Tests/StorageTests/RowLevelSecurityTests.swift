@@ -201,6 +201,15 @@ import Testing
             actor: "tests"
         )
         try await KeyFetchStore(pool: installation.exchange).note([nil: now], in: id)
+        try await installation.run(
+            """
+            INSERT INTO api_key_uses SELECT workspace_id, id, now() FROM api_keys WHERE workspace_id = '\(id.text)';
+            INSERT INTO idempotent_answers VALUES ('\(id.text)', sha256('k'), sha256('r'), 'sealed', now());
+            INSERT INTO exchange_refusals (workspace_id, request_id, at, code, rule)
+                VALUES ('\(id.text)', 'r', now(), 'c', 'r');
+            """,
+            in: id
+        )
         let user = try await SignInStore(pool: installation.exchange).add(
             SignInStore.Newcomer(
                 id: User.ID(UUID.v7(at: now)),

@@ -30,7 +30,7 @@ struct ListedStatement: CustomTestStringConvertible, Sendable {
     /// Every statement but `NOTIFY`, which the server does not prepare by name.
     static let all =
         exchange + people + sessions + coordination + configuration + administration + keys
-        + requests + housekeeping
+        + requests + housekeeping + administering
 
     private static let exchange = [
         ListedStatement("enter", Tenant.enter, .tokenExchange, .ssoAdmin, .keyRotator),

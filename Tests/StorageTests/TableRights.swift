@@ -3,13 +3,16 @@ import Storage
 /// What a role may do with whole tables: Select, Insert, Update, Delete.
 let rights: [String: [ServiceRole: String]] = [
     "admin_tokens": [.ssoAdmin: "SIUD"],
+    "api_key_uses": [.tokenExchange: "SIU", .ssoAdmin: "S"],
     "api_keys": [.tokenExchange: "S", .ssoAdmin: "SIUD"],
     "app_origins": [.tokenExchange: "S", .ssoAdmin: "SIUD"],
     "app_redirect_uris": [.tokenExchange: "S", .ssoAdmin: "SIUD"],
     "apps": [.tokenExchange: "S", .ssoAdmin: "SIUD"],
-    "audit_heads": [:],
+    "audit_heads": [.ssoAdmin: "S"],
     "audit_log": [.tokenExchange: "I", .ssoAdmin: "SI", .keyRotator: "I"],
     "changes": [.tokenExchange: "S", .ssoAdmin: "S", .keyRotator: "S"],
+    "exchange_refusals": [.tokenExchange: "I", .ssoAdmin: "S"],
+    "idempotent_answers": [.ssoAdmin: "SI"],
     "jwks_fetches": [.tokenExchange: "SIU", .ssoAdmin: "S"],
     "key_requests": [.ssoAdmin: "S", .keyRotator: "S"],
     "key_schedule": [.keyRotator: "SIU"],

@@ -35,6 +35,13 @@ package struct ConfigurationView<Entry: Sendable>: Sendable {
         return now - confirmedAt < patience
     }
 
+    /// Every workspace, by slug.
+    ///
+    /// Sorts them all: for pages that people read.
+    package var directory: [(id: Workspace.ID, slug: String)] {
+        bySlug.map { (id: $0.value, slug: $0.key) }.sorted { $0.slug < $1.slug }
+    }
+
     /// The epoch of every workspace.
     package var epochs: [Workspace.ID: Int] {
         served.mapValues(\.snapshot.epoch)

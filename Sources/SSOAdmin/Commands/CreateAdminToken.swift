@@ -14,20 +14,20 @@ struct CreateAdminToken: AsyncParsableCommand {
     var workspace: String?
 
     @Option(help: "owner, admin or viewer.")
-    var role: String = AdministrationStore.AdminRole.owner.rawValue
+    var role: String = AdminRole.owner.rawValue
 
     @Option(help: "What the token is for.")
     var name: String = "command line"
 
     func validate() throws {
-        guard AdministrationStore.AdminRole(rawValue: role) != nil else {
+        guard AdminRole(rawValue: role) != nil else {
             throw ValidationError("--role takes owner, admin or viewer")
         }
     }
 
     func run() async throws {
         // Checked by `validate`.
-        let role = AdministrationStore.AdminRole(rawValue: role) ?? .viewer
+        let role = AdminRole(rawValue: role) ?? .viewer
         try await Administration.perform { administration, _ in
             let token: IssuedCredential
             if let workspace {

@@ -126,20 +126,3 @@ struct CreateApp: AsyncParsableCommand {
         )
     }
 }
-
-/// What browsers send as `Origin`: scheme, host and port, no path (RFC 6454 section 6.2).
-enum WebOrigin {
-    /// Whether the text is one, in the lower case that browsers use.
-    static func isOrigin(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), bytes[colon...].starts(with: "://".utf8)
-        else {
-            return false
-        }
-        let authority = bytes[(colon + 3)...]
-        let refused = Array("/?#@\\ \"<>".utf8)
-        return colon > 0 && !authority.isEmpty && bytes.count <= 255
-            && authority.allSatisfy { $0 > 0x20 && $0 < 0x7f && !refused.contains($0) }
-            && !bytes.contains { (0x41...0x5a).contains($0) }
-    }
-}

@@ -29,13 +29,6 @@ package struct AdministrationStore: Sendable {
         }
     }
 
-    /// What an admin token may do.
-    package enum AdminRole: String, CaseIterable, Sendable {
-        case owner
-        case admin
-        case viewer
-    }
-
     /// A workspace to make.
     package struct NewWorkspace: Sendable {
         /// The identity.

@@ -19,6 +19,10 @@ package struct HousekeepingStore: Sendable {
         case auditLog = "audit_log"
         /// Nodes that were not heard of for a day.
         case nodes
+        /// What creations answered, of more than a day ago.
+        case idempotentAnswers = "idempotent_answers"
+        /// Why exchanges were refused more than a week ago.
+        case exchangeRefusals = "exchange_refusals"
     }
 
     /// Makes the session partitions from yesterday to `days` ahead that are missing; answers how many it made.

@@ -46,6 +46,20 @@ package struct KeyImpactStore: Sendable {
     /// Sessions counted for one app before counting stops.
     package static let most = 100_000
 
+    /// A workspace's keys without their private halves, and the database's time.
+    ///
+    /// One round trip.
+    package func keys(
+        of workspaceID: Workspace.ID
+    ) async throws(PostgresError) -> (keys: [SigningKeyRecord], now: Date) {
+        let (_, keys, times) = try await pool.pipeline(
+            Tenant.enter.bind(workspaceID.text),
+            ConfigurationStatements.allPublicSigningKeys.bind(workspaceID.raw),
+            KeyImpactStatements.times.bind()
+        )
+        return (keys, times.first?.now ?? Date())
+    }
+
     /// What hangs on a key, or none when the workspace has no such key.
     ///
     /// Two round trips. Reads the apps' live sessions, at most ``most`` of each: not for every request of a page.

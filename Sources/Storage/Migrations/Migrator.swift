@@ -40,7 +40,7 @@ package struct Migrator: Sendable {
     }
 
     /// The version a service of this build works with: the highest migration it was written against.
-    package static let expectedVersion = 9
+    package static let expectedVersion = 10
 
     private let migrations: [Migration]
 

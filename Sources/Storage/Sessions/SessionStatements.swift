@@ -39,7 +39,7 @@ enum SessionStatements {
             WHERE s.workspace_id = $1
                 AND s.id = $2
                 AND s.user_id IS NOT DISTINCT FROM $3
-                AND s.app_id = $4
+                AND s.app_id IS NOT DISTINCT FROM $4
         ), taken AS (
             UPDATE sessions
             SET generation = CASE WHEN generation = $5::bigint THEN generation + 1 ELSE generation END,
@@ -47,7 +47,7 @@ enum SessionStatements {
                 last_used_at = greatest(last_used_at, $6)
             WHERE workspace_id = $1
                 AND id = $2
-                AND app_id = $4
+                AND app_id IS NOT DISTINCT FROM $4
                 AND revoked_at IS NULL
                 AND $6 < expires_at
                 AND $6 < last_used_at + make_interval(secs => idle_timeout)

@@ -6,6 +6,8 @@ package struct SealedPlace: Sendable {
         case tokenSigning = "token-signing"
         /// The secret behind a workspace's cookies and CSRF tokens.
         case cookieSecret = "cookie-secret"
+        /// What a creation answered, for whoever repeats it.
+        case idempotentAnswer = "idempotent-answer"
     }
 
     private let workspaceID: String

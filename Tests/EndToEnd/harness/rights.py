@@ -15,17 +15,18 @@ ALLOWED = {
     "token_exchange": {
         "SELECT": "workspaces workspace_secrets signing_keys apps app_origins app_redirect_uris sso_groups sso_group_apps"
         " api_keys users memberships sessions rate_windows jwks_fetches workspace_epochs changes nodes node_epochs"
-        " schema_migrations",
-        "INSERT": "users memberships sessions rate_windows jwks_fetches audit_log nodes node_epochs",
-        "UPDATE": "users memberships sessions rate_windows jwks_fetches nodes node_epochs",
+        " schema_migrations api_key_uses",
+        "INSERT": "users memberships sessions rate_windows jwks_fetches audit_log nodes node_epochs api_key_uses"
+        " exchange_refusals",
+        "UPDATE": "users memberships sessions rate_windows jwks_fetches nodes node_epochs api_key_uses",
         "DELETE": "rate_windows nodes node_epochs",
     },
     "sso_admin": {
         "SELECT": "workspaces apps app_origins app_redirect_uris sso_groups sso_group_apps api_keys users memberships"
         " admin_tokens platform_admin_tokens audit_log key_requests jwks_fetches workspace_epochs changes nodes node_epochs"
-        " schema_migrations",
+        " schema_migrations api_key_uses audit_heads idempotent_answers exchange_refusals",
         "INSERT": "workspaces apps app_origins app_redirect_uris sso_groups sso_group_apps api_keys users memberships"
-        " admin_tokens platform_admin_tokens audit_log nodes node_epochs",
+        " admin_tokens platform_admin_tokens audit_log nodes node_epochs idempotent_answers",
         "UPDATE": "workspaces apps app_origins app_redirect_uris sso_groups sso_group_apps api_keys users memberships"
         " admin_tokens platform_admin_tokens nodes node_epochs",
         "DELETE": "workspaces apps app_origins app_redirect_uris sso_groups sso_group_apps api_keys users memberships"
