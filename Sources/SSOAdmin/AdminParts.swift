@@ -23,6 +23,7 @@ struct AdminParts: Sendable {
     let keyRequests: KeyRequestStore
     let nodes: NodeDirectory
     let audit: AuditStore
+    let explanations: ExplanationStore
     /// The base of issuers.
     let publicURL: String
     let now: @Sendable () -> Date = { Date() }
@@ -43,6 +44,7 @@ struct AdminParts: Sendable {
         keyRequests = KeyRequestStore(pool: pool)
         nodes = NodeDirectory(pool: pool)
         audit = AuditStore(pool: pool)
+        explanations = ExplanationStore(pool: pool)
     }
 }
 

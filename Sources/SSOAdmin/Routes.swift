@@ -15,6 +15,10 @@ extension AdminParts {
         let audit = AuditHandlers(parts: self)
         admin.get("audit-log", use: audit.list)
         admin.get("consistency", use: audit.consistency)
+        let explanations = ExplanationHandlers(parts: self)
+        admin.post("explain/exchange", use: explanations.exchange)
+        admin.post("explain/authorize", use: explanations.authorize)
+        admin.get("explain/requests/:request", use: explanations.refusal)
     }
 
     private func addWorkspaceRoutes(to router: RouterGroup<ServiceContext>) {

@@ -11,4 +11,7 @@ package enum Tenant {
     ) { row throws(RowDecodingError) in
         try row.next(String.self)
     }
+
+    /// The same, for batches of statements whose rows nobody reads.
+    static let enterQuietly = Statement<String, Void>("SELECT set_config('app.workspace_id', $1, true)")
 }

@@ -44,6 +44,11 @@ struct Serve: AsyncParsableCommand {
         }
         let passwords = PasswordChecks()
         let fetches = KeyFetchLog(store: KeyFetchStore(pool: database.pool), logger: logger)
+        let exchangeLog = ExchangeLog(
+            keys: APIKeyStore(pool: database.pool),
+            refusals: ExchangeRefusalStore(pool: database.pool),
+            logger: logger
+        )
         let parts = ServiceParts(
             feed: feed,
             exchanges: ExchangeStore(pool: database.pool),
@@ -53,6 +58,7 @@ struct Serve: AsyncParsableCommand {
             passwords: passwords,
             cookieDomains: CookieDomains(logger: logger),
             fetches: fetches,
+            exchangeLog: exchangeLog,
             clock: database.clock,
             defaultWorkspace: settings[.defaultWorkspace],
             isSecure: settings.publicURL.hasPrefix("https://")
@@ -72,6 +78,8 @@ struct Serve: AsyncParsableCommand {
             routes: parts.addRoutes(to:)
         )
         let forwarding = database.forwardEvents { resync in feed.wake(resync: resync) }
-        try await bootstrap.run(database.services + [feed, forwarding, passwords, fetches, server])
+        try await bootstrap.run(
+            database.services + [feed, forwarding, passwords, fetches, exchangeLog, server]
+        )
     }
 }

@@ -17,6 +17,7 @@ struct ServiceParts: Sendable {
     let passwords: PasswordChecks
     let cookieDomains: CookieDomains
     let fetches: KeyFetchLog
+    let exchangeLog: ExchangeLog
     let clock: ClockWatch
     /// The workspace, by id or slug, that routes without one mean.
     let defaultWorkspace: String?

@@ -4,6 +4,11 @@
 extension ListedStatement {
     /// What the administration sends.
     static let administering = [
+        ListedStatement("enterQuietly", Tenant.enterQuietly, .tokenExchange),
+        ListedStatement("ExchangeRefusal note", ExchangeRefusalStatements.note, .tokenExchange),
+        ListedStatement("Explanation session", ExplanationStatements.session, .ssoAdmin),
+        ListedStatement("Explanation standing", ExplanationStatements.standing, .ssoAdmin),
+        ListedStatement("Explanation refusal", ExplanationStatements.refusal, .ssoAdmin),
         ListedStatement("APIKey list", APIKeyStatements.list, .ssoAdmin),
         ListedStatement("APIKey find", APIKeyStatements.find, .ssoAdmin),
         ListedStatement("APIKey lock", APIKeyStatements.lock, .ssoAdmin),

@@ -20,7 +20,7 @@ let rights: [String: [ServiceRole: String]] = [
     "node_epochs": [.tokenExchange: "SIUD", .ssoAdmin: "SIUD", .keyRotator: "SIUD"],
     "nodes": [.tokenExchange: "SIUD", .ssoAdmin: "SIUD", .keyRotator: "SIUD"],
     "platform_admin_tokens": [.ssoAdmin: "SIUD"],
-    "rate_windows": [.tokenExchange: "SIUD"],
+    "rate_windows": [.tokenExchange: "SIUD", .ssoAdmin: "S"],
     "schema_migrations": [.tokenExchange: "S", .ssoAdmin: "S", .keyRotator: "S"],
     "session_partition_ends": [.keyRotator: "S"],
     "sessions": [.tokenExchange: "SIU"],

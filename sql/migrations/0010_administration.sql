@@ -119,7 +119,7 @@ GRANT SELECT, INSERT, UPDATE ON api_key_uses TO token_exchange;
 GRANT SELECT ON api_key_uses, exchange_refusals TO sso_admin;
 GRANT SELECT, INSERT ON idempotent_answers TO sso_admin;
 GRANT INSERT ON exchange_refusals TO token_exchange;
-GRANT SELECT ON audit_heads TO sso_admin;
+GRANT SELECT ON audit_heads, rate_windows TO sso_admin;
 
 -- What is past its time may be seen and removed by the owner, over all workspaces.
 CREATE POLICY retention ON idempotent_answers TO breezeway_owner USING (created_at < now() - interval '1 day');

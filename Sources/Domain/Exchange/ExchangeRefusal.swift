@@ -27,6 +27,25 @@ package enum ExchangeRefusal: Hashable, Sendable {
     case temporarilyUnavailable
 }
 
+extension ExchangeRefusal {
+    /// The code that the client reads.
+    package var code: String {
+        switch self {
+        case .workspaceAPIKeyRequired: "workspace_api_key_required"
+        case .apiKeyScopeDenied: "api_key_scope_denied"
+        case .invalidAccessToken: "invalid_access_token"
+        case .workspaceAccessDenied: "workspace_access_denied"
+        case .invalidRequest: "invalid_request"
+        case .appNotInWorkspace: "app_not_in_workspace"
+        case .ssoGroupMismatch: "sso_group_mismatch"
+        case .lineageTooDeep: "lineage_too_deep"
+        case .appAccessDenied: "app_access_denied"
+        case .rateLimited: "rate_limited"
+        case .temporarilyUnavailable: "temporarily_unavailable"
+        }
+    }
+}
+
 /// The rules of an exchange, in the order they are asked.
 package enum ExchangeRule: String, CaseIterable, Hashable, Sendable {
     case workspaceAPIKey = "workspace_api_key"

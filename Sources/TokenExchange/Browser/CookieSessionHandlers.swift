@@ -75,11 +75,18 @@ struct CookieSessionHandlers: Sendable {
         }
     }
 
-    /// Whether the app that asks may know of the session: its user is an active member of it, or will be one by coming.
+    /// Whether the app that asks may know of the session: it signs its user in there without being asked.
     private func mayLook(_ found: SignInStore.CookieSession, _ scope: BrowserScope) -> Bool {
         guard let app = scope.app else { return true }
-        guard let standing = found.facts.membership else { return app.signupPolicy.admitsOnFirstAccess }
-        return standing == .active
+        let facts = SharedSignInFacts(
+            session: found.facts.session,
+            user: found.user.status,
+            home: found.facts.session?.appID.flatMap { scope.served.snapshot.apps[$0] },
+            app: app,
+            membership: found.facts.membership,
+            now: scope.now
+        )
+        return SharedSignInPolicy.decide(facts).isAllowed
     }
 
     private func requireMembership(

@@ -2,7 +2,6 @@ import Chassis
 import Domain
 import FoundationEssentials
 import Hummingbird
-import Logging
 import Storage
 import Tokens
 
@@ -21,7 +20,7 @@ struct ExchangeHandler: Sendable {
         let call = try await ExchangeCall(request, context)
         let caller = try authenticate(call)
         let outcome = try await know(caller, call)
-        try decide(caller, outcome, context.logger)
+        try decide(caller, outcome, context)
         return try mint(caller, outcome).response
     }
 
@@ -83,14 +82,38 @@ struct ExchangeHandler: Sendable {
         )
     }
 
-    private func decide(_ caller: Caller, _ outcome: ExchangeStore.Outcome, _ logger: Logger) throws {
+    private func decide(_ caller: Caller, _ outcome: ExchangeStore.Outcome, _ context: ServiceContext) throws
+    {
         var facts = caller.facts
         facts.standing = outcome.standing
         let decision = ExchangePolicy.decide(facts)
         meters.count(decision.failedRule)
+        note(decision, caller, context)
         guard let refusal = decision.refusal else { return }
-        logger.debug("Exchange refused.", metadata: ["rule": "\(decision.failedRule?.rawValue ?? "")"])
         throw ExchangeAnswer(refusal: refusal, failedRule: decision.failedRule)
+    }
+
+    /// Keeps for operators that the key was used, and why it was of no use.
+    private func note(_ decision: ExchangePolicy.Decision, _ caller: Caller, _ context: ServiceContext) {
+        guard let key = caller.facts.apiKey, key.isLive(at: caller.facts.now),
+            let workspaceID = caller.served?.snapshot.workspace.id
+        else { return }
+        parts.exchangeLog.used(key.id, in: workspaceID, at: caller.facts.now)
+        guard let refusal = decision.refusal, let rule = decision.failedRule else { return }
+        parts.exchangeLog.refused(
+            ExchangeRefusalStore.Refusal(
+                requestID: context.facts.id.description,
+                at: caller.facts.now,
+                code: refusal.code,
+                rule: rule,
+                apiKeyID: key.id,
+                userID: caller.claims.map { User.ID($0.subject) },
+                sessionID: caller.claims.map { Session.ID($0.sessionID) },
+                sourceAppID: caller.facts.source?.id,
+                targetAppID: caller.facts.target?.id
+            ),
+            in: workspaceID
+        )
     }
 
     private func mint(_ caller: Caller, _ outcome: ExchangeStore.Outcome) throws -> SessionAnswer {

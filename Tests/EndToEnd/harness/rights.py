@@ -24,7 +24,7 @@ ALLOWED = {
     "sso_admin": {
         "SELECT": "workspaces apps app_origins app_redirect_uris sso_groups sso_group_apps api_keys users memberships"
         " admin_tokens platform_admin_tokens audit_log key_requests jwks_fetches workspace_epochs changes nodes node_epochs"
-        " schema_migrations api_key_uses audit_heads idempotent_answers exchange_refusals",
+        " schema_migrations api_key_uses audit_heads idempotent_answers exchange_refusals rate_windows",
         "INSERT": "workspaces apps app_origins app_redirect_uris sso_groups sso_group_apps api_keys users memberships"
         " admin_tokens platform_admin_tokens audit_log nodes node_epochs idempotent_answers",
         "UPDATE": "workspaces apps app_origins app_redirect_uris sso_groups sso_group_apps api_keys users memberships"
