@@ -20,7 +20,7 @@ struct Program: AsyncParsableCommand {
         subcommands: [
             Serve.self, Migrate.self, CreateWorkspace.self, CreateGroup.self, CreateApp.self,
             CreateAdminToken.self, RotateKey.self, CompromiseKey.self, KeyImpact.self,
-            VerifyAudit.self,
+            VerifyAudit.self, ImportUsers.self,
         ]
     )
 }

@@ -4,6 +4,7 @@
 extension ListedStatement {
     /// What the administration sends.
     static let administering = [
+        ListedStatement("UserImport add", UserImportStatements.add, .ssoAdmin),
         ListedStatement("enterQuietly", Tenant.enterQuietly, .tokenExchange),
         ListedStatement("ExchangeRefusal note", ExchangeRefusalStatements.note, .tokenExchange),
         ListedStatement("Explanation session", ExplanationStatements.session, .ssoAdmin),
