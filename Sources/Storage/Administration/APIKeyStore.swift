@@ -172,7 +172,7 @@ enum APIKeyStatements {
         FROM api_keys
         WHERE workspace_id = $1
             AND id > coalesce($2, '00000000-0000-0000-0000-000000000000')
-        ORDER BY id
+        ORDER BY api_keys.id
         LIMIT $3
         """,
         decode: Page.Item.decode

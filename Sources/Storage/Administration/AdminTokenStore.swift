@@ -217,7 +217,7 @@ enum AdminTokenStatements {
         FROM admin_tokens
         WHERE workspace_id = $1
             AND id > coalesce($2, '00000000-0000-0000-0000-000000000000')
-        ORDER BY id
+        ORDER BY admin_tokens.id
         LIMIT $3
         """,
         decode: Page.Item.decode

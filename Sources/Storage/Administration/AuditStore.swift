@@ -131,7 +131,7 @@ enum AuditStatements {
             AND ($3 IS NULL OR at >= $3)
             AND ($4 IS NULL OR at < $4)
             AND ($5 IS NULL OR request_id = $5)
-        ORDER BY sequence DESC
+        ORDER BY audit_log.sequence DESC
         LIMIT $6
         """,
         decode: Page.Item.decode
@@ -146,7 +146,7 @@ enum AuditStatements {
             AND ($3 IS NULL OR at >= $3)
             AND ($4 IS NULL OR at < $4)
             AND ($5 IS NULL OR request_id = $5)
-        ORDER BY sequence
+        ORDER BY audit_log.sequence
         LIMIT $6
         """,
         decode: Page.Item.decode
@@ -175,7 +175,7 @@ enum AuditStatements {
         FROM audit_log
         WHERE workspace_id = $1
             AND sequence > $2
-        ORDER BY sequence
+        ORDER BY audit_log.sequence
         LIMIT 1000
         """
     ) { row throws(RowDecodingError) in

@@ -144,7 +144,7 @@ enum UserStatements {
         FROM users
         WHERE workspace_id = $1
             AND id > coalesce($2, '00000000-0000-0000-0000-000000000000')
-        ORDER BY id
+        ORDER BY users.id
         LIMIT $3
         """,
         decode: Page.Item.decode
@@ -170,7 +170,7 @@ enum UserStatements {
                     AND lower(named.name) COLLATE "C" < $5
             )
             AND id > coalesce($2, '00000000-0000-0000-0000-000000000000')
-        ORDER BY id
+        ORDER BY users.id
         LIMIT $3
         """,
         decode: Page.Item.decode
