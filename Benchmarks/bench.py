@@ -21,7 +21,7 @@ import round_trips
 from rig import Failure, Rig, say
 
 USERS = 256
-PARTS = ["rates", "memory", "round-trips", "growth", "rotation"]
+PARTS = ["rates", "memory", "round-trips", "growth", "rotation", "administration"]
 
 
 class Report:

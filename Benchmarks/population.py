@@ -19,6 +19,7 @@ class Workspace:
 
     def __init__(self, made, source, target):
         self.id, self.slug, self.api_key = made["id"], made["slug"], made["api_key"]
+        self.admin_token = made["admin_token"]
         self.source, self.target = source, target
         self.access_tokens, self.refresh_tokens = [], []
 
