@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 
+import administration
 import load
 import population
 import rotation
@@ -252,6 +253,8 @@ def main():
                 measure_growth(rig, report, first, rounds=4, seconds=8)
             if "rotation" in parts:
                 rotation.measure(rig, report, first, options.scale)
+            if "administration" in parts:
+                administration.measure(rig, report, second, seconds=10)
             if options.keep_logs:
                 pathlib.Path(options.keep_logs).mkdir(parents=True, exist_ok=True)
                 for log in rig.folder.glob("*.log"):

@@ -127,6 +127,7 @@ def grow(rig, database, workspaces, sessions):
     existing = int(rig.sql("SELECT count(*) FROM sessions", database))
     each = -(-(sessions - existing) // (workspaces - have))
     users = max(1, each // 100)
+    rig.sql("SELECT ensure_session_partitions(current_date - 8, current_date)", database)
     rig.sql(
         f"""
         BEGIN;

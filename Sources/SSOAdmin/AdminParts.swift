@@ -11,6 +11,7 @@ struct AdminParts: Sendable {
 
     let feed: ConfigurationFeed<Int>
     let notifier: ChangeNotifier
+    let database: ServiceDatabase
     let workspaces: WorkspaceStore
     let applications: ApplicationStore
     let groups: GroupStore
@@ -28,7 +29,10 @@ struct AdminParts: Sendable {
     let publicURL: String
     let now: @Sendable () -> Date = { Date() }
 
-    init(feed: ConfigurationFeed<Int>, notifier: ChangeNotifier, publicURL: String, pool: PostgresPool) {
+    init(feed: ConfigurationFeed<Int>, notifier: ChangeNotifier, publicURL: String, database: ServiceDatabase)
+    {
+        let pool = database.pool
+        self.database = database
         self.feed = feed
         self.notifier = notifier
         self.publicURL = publicURL

@@ -35,7 +35,7 @@ struct Serve: AsyncParsableCommand {
             feed: feed,
             notifier: notifier,
             publicURL: settings.publicURL,
-            pool: database.pool
+            database: database
         )
         let server = ServiceServer(
             bootstrap,

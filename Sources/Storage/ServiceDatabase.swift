@@ -14,6 +14,8 @@ package struct ServiceDatabase: Sendable {
     package let listener: PostgresListener
     /// How far our clock is from its clock.
     package let clock = ClockWatch()
+    /// Why nobody may be served from this database, if nobody may: tenants would not be kept apart.
+    package var problem: String? { watch.problem }
     private let watch: DatabaseWatch
 
     /// Prepares the connections of one service in its role; nothing is opened yet.
@@ -100,6 +102,8 @@ private final class DatabaseWatch: Service {
         self.logger = logger
     }
 
+    var problem: String? { seen.withLock { $0.problem } }
+
     var databaseReason: String? {
         seen.withLock { seen in
             if let problem = seen.problem { return problem }
@@ -137,6 +141,7 @@ private final class DatabaseWatch: Service {
             let schema = try await Migrator.appliedVersion(pool)
             if !checked {
                 var problem = try await roleProblem()
+                if problem == nil { problem = try await tableProblem() }
                 if problem == nil { problem = try await serverProblem() }
                 seen.withLock { $0.problem = problem }
                 checked = true
@@ -173,6 +178,14 @@ private final class DatabaseWatch: Service {
         return nil
     }
 
+    /// A table of tenants that shows everybody's rows is none to serve from.
+    private func tableProblem() async throws(PostgresError) -> String? {
+        guard let table = try await pool.query(RoleStatements.unforced.bind()).first else { return nil }
+        let problem = "table \(table) does not force row-level security"
+        logger.critical("Refusing to serve.", metadata: ["reason": "\(problem)"])
+        return problem
+    }
+
     private func serverProblem() async throws(PostgresError) -> String? {
         let version = try await pool.ping()
         guard version < Self.patchedServer else { return nil }
@@ -194,6 +207,21 @@ enum RoleStatements {
     ) { row throws(RowDecodingError) in
         (name: try row.next(String.self), isUnbound: try row.next(Bool.self))
     }
+
+    /// A table with rows of workspaces that are not kept apart, if there is one.
+    static let unforced = Statement<String>(
+        """
+        SELECT DISTINCT relname::text
+        FROM pg_class
+        JOIN pg_attribute ON attrelid = pg_class.oid
+        WHERE relnamespace = 'public'::regnamespace
+            AND relkind IN ('r', 'p')
+            AND (attname = 'workspace_id' AND NOT attisdropped OR relname = 'workspaces')
+            AND NOT (relrowsecurity AND relforcerowsecurity)
+        ORDER BY 1
+        LIMIT 1
+        """
+    ) { row throws(RowDecodingError) in try row.next(String.self) }
 
     /// How full the queue of notifications is, from 0 to 1, for a full one fails commits that notify; and the clock.
     static let figures = Statement<(queueUsage: Double, now: Date)>(

@@ -59,7 +59,7 @@ struct Serve: AsyncParsableCommand {
             cookieDomains: CookieDomains(logger: logger),
             fetches: fetches,
             exchangeLog: exchangeLog,
-            clock: database.clock,
+            database: database,
             defaultWorkspace: settings[.defaultWorkspace],
             isSecure: settings.publicURL.hasPrefix("https://")
         )

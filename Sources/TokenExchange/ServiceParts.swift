@@ -18,7 +18,7 @@ struct ServiceParts: Sendable {
     let cookieDomains: CookieDomains
     let fetches: KeyFetchLog
     let exchangeLog: ExchangeLog
-    let clock: ClockWatch
+    let database: ServiceDatabase
     /// The workspace, by id or slug, that routes without one mean.
     let defaultWorkspace: String?
     /// Whether browsers reach us over https, so that cookies may insist on it.
@@ -26,11 +26,13 @@ struct ServiceParts: Sendable {
     let verifier = TokenVerifier()
     let now: @Sendable () -> Date = { Date() }
 
-    /// The view, if it is fresh enough to decide on and our clock can be trusted with it; otherwise nothing is
-    /// decided, neither yes nor no.
+    /// The view, if it is fresh enough to decide on, our clock can be trusted with it, and the database keeps tenants
+    /// apart; otherwise nothing is decided, neither yes nor no.
     func freshView(within patience: Duration = View.freshness) throws(PlainRefusal) -> View {
         let view = feed.current
-        guard view.isFresh(at: .now, within: patience), clock.isRight else { throw .temporarilyUnavailable() }
+        guard view.isFresh(at: .now, within: patience), database.clock.isRight, database.problem == nil else {
+            throw .temporarilyUnavailable()
+        }
         return view
     }
 }

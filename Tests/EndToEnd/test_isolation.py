@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from harness.rights import ALLOWED, ROLES, SHARED, enter, tenant_tables
+from harness.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -246,3 +247,24 @@ def test_a_week_without_a_partition_costs_nobody_their_sign_in(installation, wor
         else:
             database.execute(f"ALTER TABLE kept_{partition} RENAME TO {partition}")
     assert workspace.exchange(token).status in (200, 401)
+
+
+@pytest.mark.parametrize("table", ["sessions", "exchange_refusals"])
+def test_nobody_is_served_from_a_database_that_does_not_force_row_level_security(installation, workspace, table):
+    person = workspace.sign_up()
+    token = person.token()
+    copy = installation.database
+    copy.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+    try:
+        exchange = installation.start_exchange(ready=False, SHUTDOWN_DRAIN="0s")
+        admin = installation.start_admin(ready=False, SHUTDOWN_DRAIN="0s")
+        for service in (exchange, admin):
+            ready = until(lambda: (a := service.probe()) is not None and "force" in a.text and a, 10)
+            assert ready.status == 503 and table in ready.json["checks"]["database"], ready
+        assert workspace.exchange(token, service=exchange).status == 503
+        answer = admin.get("/api/admin/applications", headers={"Authorization": f"Bearer {workspace.admin_token}"})
+        assert answer.status == 503, answer
+        exchange.kill()
+        admin.kill()
+    finally:
+        copy.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")

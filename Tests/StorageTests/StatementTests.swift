@@ -60,6 +60,7 @@ struct ListedStatement: CustomTestStringConvertible, Sendable {
         ListedStatement("acknowledge", ChangeStatements.acknowledge, .tokenExchange, .ssoAdmin, .keyRotator),
         ListedStatement("leave", ChangeStatements.leave, .tokenExchange, .ssoAdmin, .keyRotator),
         ListedStatement("forgetful", ChangeNotifier.forgetful, .tokenExchange, .ssoAdmin, .keyRotator),
+        ListedStatement("unforced", RoleStatements.unforced, .tokenExchange, .ssoAdmin, .keyRotator),
         ListedStatement("facts", RoleStatements.facts, .tokenExchange, .ssoAdmin, .keyRotator),
         ListedStatement("databaseFigures", RoleStatements.figures, .tokenExchange, .ssoAdmin, .keyRotator),
         ListedStatement("highest", MigrationStatements.highest, .tokenExchange, .ssoAdmin, .keyRotator),

@@ -8,7 +8,8 @@ ALTER TABLE apps
     ADD CONSTRAINT apps_previous_client_secret
         CHECK ((previous_client_secret_hash IS NULL) = (previous_client_secret_until IS NULL));
 
--- Serve searches by the beginning of a name. The collation is that of the bytes, so that a beginning is a range.
+-- Serve searches by the beginning of an id, a name or an address. The collation is that of the bytes, so that a beginning is a range.
+CREATE INDEX apps_id_beginning ON apps (workspace_id, (lower(id) COLLATE "C"), id);
 CREATE INDEX apps_name_beginning ON apps (workspace_id, (lower(name) COLLATE "C"), id);
 CREATE INDEX sso_groups_name_beginning ON sso_groups (workspace_id, (lower(name) COLLATE "C"), id);
 CREATE INDEX users_email_beginning ON users (workspace_id, (email_key COLLATE "C"), id);

@@ -75,6 +75,7 @@ enum Permission: Hashable, Sendable {
 extension AdminParts {
     /// The caller, or a refusal; one round trip, since a token that is revoked must open nothing from then on.
     func caller(_ request: Request, needs permission: Permission) async throws -> AdminCaller {
+        guard database.problem == nil else { throw PlainRefusal.temporarilyUnavailable() }
         let headers = request.headers[values: .authorization]
         guard headers.count == 1, let token = Self.bearer(headers[0]).flatMap({ AdminTokenText($0) }) else {
             throw AdminRefusal.adminTokenRequired

@@ -37,28 +37,48 @@ enum ApplicationStatements {
         decode: Page.Item.decode
     )
 
-    /// Names and ids that begin so, found by one index each.
+    /// Names and ids that begin so: a few are found by one index each; where there are many, so are the first of them
+    /// by going through all.
     static let search = Statement<UUID, String, Int, String, String, Page.Item>(
         """
+        WITH named AS MATERIALIZED (
+            SELECT id
+            FROM apps
+            WHERE workspace_id = $1 AND lower(name) COLLATE "C" >= $4 AND lower(name) COLLATE "C" < $5
+            LIMIT 500
+        ), called AS MATERIALIZED (
+            SELECT id
+            FROM apps
+            WHERE workspace_id = $1 AND lower(id) COLLATE "C" >= $4 AND lower(id) COLLATE "C" < $5
+            LIMIT 500
+        ), size AS MATERIALIZED (
+            SELECT greatest((SELECT count(*) FROM named), (SELECT count(*) FROM called)) < 500 AS is_small
+        ), chosen AS MATERIALIZED (
+            (
+                SELECT id
+                FROM (SELECT id FROM named UNION SELECT id FROM called) AS few
+                WHERE (SELECT is_small FROM size) AND id > $2
+                ORDER BY id
+                LIMIT $3
+            )
+            UNION ALL
+            (
+                SELECT id
+                FROM apps
+                WHERE NOT (SELECT is_small FROM size)
+                    AND workspace_id = $1
+                    AND id > $2
+                    AND (lower(name) COLLATE "C" >= $4 AND lower(name) COLLATE "C" < $5
+                        OR lower(id) COLLATE "C" >= $4 AND lower(id) COLLATE "C" < $5)
+                ORDER BY id
+                LIMIT $3
+            )
+        )
         SELECT \(ApplicationRow.columns), id
         FROM apps
         WHERE workspace_id = $1
-            AND id IN (
-                SELECT named.id
-                FROM apps AS named
-                WHERE named.workspace_id = $1
-                    AND lower(named.name) COLLATE "C" >= $4
-                    AND lower(named.name) COLLATE "C" < $5
-                    AND named.id > $2
-                UNION
-                SELECT called.id
-                FROM apps AS called
-                WHERE called.workspace_id = $1
-                    AND called.id > $2
-                    AND starts_with(lower(called.id), $4)
-            )
+            AND id IN (SELECT chosen.id FROM chosen)
         ORDER BY id
-        LIMIT $3
         """,
         decode: Page.Item.decode
     )

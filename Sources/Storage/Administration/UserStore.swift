@@ -150,28 +150,49 @@ enum UserStatements {
         decode: Page.Item.decode
     )
 
-    /// Addresses and names that begin so, found by one index each.
+    /// Addresses and names that begin so: a few are found by one index each; where there are many, so are the first of
+    /// them by going through all.
     static let search = Statement<UUID, UUID?, Int, String, String, Page.Item>(
         """
+        WITH addressed AS MATERIALIZED (
+            SELECT id
+            FROM users
+            WHERE workspace_id = $1 AND email_key COLLATE "C" >= $4 AND email_key COLLATE "C" < $5
+            LIMIT 500
+        ), named AS MATERIALIZED (
+            SELECT id
+            FROM users
+            WHERE workspace_id = $1 AND lower(name) COLLATE "C" >= $4 AND lower(name) COLLATE "C" < $5
+            LIMIT 500
+        ), size AS MATERIALIZED (
+            SELECT greatest((SELECT count(*) FROM addressed), (SELECT count(*) FROM named)) < 500 AS is_small
+        ), chosen AS MATERIALIZED (
+            (
+                SELECT id
+                FROM (SELECT id FROM addressed UNION SELECT id FROM named) AS few
+                WHERE (SELECT is_small FROM size)
+                    AND id > coalesce($2, '00000000-0000-0000-0000-000000000000')
+                ORDER BY id
+                LIMIT $3
+            )
+            UNION ALL
+            (
+                SELECT id
+                FROM users
+                WHERE NOT (SELECT is_small FROM size)
+                    AND workspace_id = $1
+                    AND id > coalesce($2, '00000000-0000-0000-0000-000000000000')
+                    AND (email_key COLLATE "C" >= $4 AND email_key COLLATE "C" < $5
+                        OR lower(name) COLLATE "C" >= $4 AND lower(name) COLLATE "C" < $5)
+                ORDER BY id
+                LIMIT $3
+            )
+        )
         SELECT \(UserDirectoryRow.columns), id::text
         FROM users
         WHERE workspace_id = $1
-            AND id IN (
-                SELECT addressed.id
-                FROM users AS addressed
-                WHERE addressed.workspace_id = $1
-                    AND addressed.email_key COLLATE "C" >= $4
-                    AND addressed.email_key COLLATE "C" < $5
-                UNION
-                SELECT named.id
-                FROM users AS named
-                WHERE named.workspace_id = $1
-                    AND lower(named.name) COLLATE "C" >= $4
-                    AND lower(named.name) COLLATE "C" < $5
-            )
-            AND id > coalesce($2, '00000000-0000-0000-0000-000000000000')
+            AND id IN (SELECT chosen.id FROM chosen)
         ORDER BY users.id
-        LIMIT $3
         """,
         decode: Page.Item.decode
     )
