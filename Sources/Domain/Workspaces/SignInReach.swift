@@ -22,31 +22,27 @@ package struct SignInReach: Hashable, Sendable {
 
     /// What changes when `group` has the apps `after` instead of those it has; others are as `apps` says.
     ///
-    /// Of the order of the apps in the group before and after, squared, times the groups of one.
+    /// Of the order of the apps that come or go, times those in the group before or after, times the groups of one.
     package init(
         of group: SSOGroup.ID,
         becoming after: Set<ConnectedApp.ID>,
         among apps: [ConnectedApp.ID: ConnectedApp]
     ) {
+        let after = after.filter { apps[$0] != nil }
         let before = Set(apps.values.filter { $0.groups.contains(group) }.map(\.id))
-        let touched = before.union(after).filter { apps[$0] != nil }
-        var gained: [Way] = []
-        var lost: [Way] = []
-        for from in touched {
-            for to in touched where to != from {
-                let shareElsewhere =
-                    apps[from].map { one in
-                        apps[to].map { !one.groups.subtracting([group]).isDisjoint(with: $0.groups) } ?? false
-                    } ?? false
-                guard !shareElsewhere else { continue }
-                let was = before.contains(from) && before.contains(to)
-                let becomes = after.contains(from) && after.contains(to)
-                if becomes, !was { gained.append(Way(from: from, to: to)) }
-                if was, !becomes { lost.append(Way(from: from, to: to)) }
-            }
+        func shareElsewhere(_ one: ConnectedApp.ID, _ other: ConnectedApp.ID) -> Bool {
+            guard let one = apps[one], let other = apps[other] else { return false }
+            return !one.groups.subtracting([group]).isDisjoint(with: other.groups)
         }
-        let order: (Way, Way) -> Bool = { ($0.from.raw, $0.to.raw) < ($1.from.raw, $1.to.raw) }
-        self.gained = gained.sorted(by: order)
-        self.lost = lost.sorted(by: order)
+        /// The ways both ways between those that are in the group on one side of the change only, and all there.
+        func ways(_ there: Set<ConnectedApp.ID>, without others: Set<ConnectedApp.ID>) -> [Way] {
+            let ways = there.subtracting(others).flatMap { one in
+                there.filter { $0 != one && !shareElsewhere(one, $0) }
+                    .flatMap { [Way(from: one, to: $0), Way(from: $0, to: one)] }
+            }
+            return Set(ways).sorted { ($0.from.raw, $0.to.raw) < ($1.from.raw, $1.to.raw) }
+        }
+        gained = ways(after, without: before)
+        lost = ways(before, without: after)
     }
 }

@@ -80,10 +80,11 @@ extension AdminParts {
         guard headers.count == 1, let token = Self.bearer(headers[0]).flatMap({ AdminTokenText($0) }) else {
             throw AdminRefusal.adminTokenRequired
         }
+        let hash = SecretHash(of: token.secret).bytes
         let found: AdminTokenStore.Standing? =
             switch token.reach {
-            case .platform: try await tokens.findPlatform(token.id)
-            case .workspace(let id): try await tokens.find(token.id, in: id)
+            case .platform: try await tokens.findPlatform(token.id, showing: hash)
+            case .workspace(let id): try await tokens.find(token.id, showing: hash, in: id)
             }
         guard let found, SecretHash(stored: found.secretHash)?.matches(token.secret) == true, found.isLive
         else {

@@ -8,6 +8,9 @@ import Tokens
 struct GroupHandlers: Sendable {
     let parts: AdminParts
 
+    /// Ways of silent sign-in that a preview lists; it counts all.
+    private static let mostWays = 1000
+
     /// Part of the list, by id; `search` takes the beginning of an id or a name.
     func list(_ request: Request, _ context: ServiceContext) async throws -> Response {
         let scope = try await parts.scope(request, context, needs: .read)
@@ -154,8 +157,8 @@ struct GroupHandlers: Sendable {
         let scope = try await parts.scope(request, context, needs: .read)
         try request.checkQuery()
         var fields = try await Fields(request)
-        let added = try fields.apps("add") ?? []
-        let removed = try fields.apps("remove") ?? []
+        let added = try fields.apps("add", most: 100) ?? []
+        let removed = try fields.apps("remove", most: 100) ?? []
         try fields.finish()
         let id = try Self.id(context)
         // The apps as the database has them now: the view may be a moment behind.
@@ -163,8 +166,10 @@ struct GroupHandlers: Sendable {
         guard try await parts.groups.find(id, in: scope.workspaceID) != nil else {
             throw AdminRefusal.notFound("SSO group")
         }
-        if let unknown = (added + removed).first(where: { apps[ConnectedApp.ID($0)] == nil }) {
-            throw AdminRefusal.invalid(field: "add", "There is no application \(unknown).")
+        for (field, ids) in [("add", added), ("remove", removed)] {
+            if let unknown = ids.first(where: { apps[ConnectedApp.ID($0)] == nil }) {
+                throw AdminRefusal.invalid(field: field, "There is no application \(unknown).")
+            }
         }
         let current = Set(apps.values.filter { $0.groups.contains(id) }.map(\.id))
         let after = current.union(added.map { ConnectedApp.ID($0) })
@@ -180,7 +185,7 @@ struct GroupHandlers: Sendable {
             for (name, ways) in [("gained", reach.gained), ("lost", reach.lost)] {
                 json.name(name)
                 json.beginArray()
-                for way in ways {
+                for way in ways.prefix(Self.mostWays) {
                     json.beginObject()
                     json.text("from", way.from.raw)
                     json.text("to", way.to.raw)
@@ -189,6 +194,8 @@ struct GroupHandlers: Sendable {
                 }
                 json.endArray()
             }
+            json.number("gainedTotal", reach.gained.count)
+            json.number("lostTotal", reach.lost.count)
             for (name, ways) in [("sessionsGaining", reach.gained), ("sessionsLosing", reach.lost)] {
                 json.number(name, Set(ways.map(\.from)).reduce(0) { $0 + (sessions[$1] ?? 0) })
             }
@@ -206,7 +213,7 @@ struct GroupHandlers: Sendable {
 
 extension Fields {
     /// A list of ids of apps, if it is there.
-    mutating func apps(_ name: String) throws -> [String]? {
-        try texts(name, most: 1000, "ids of applications") { ConnectedApp.ID(text: $0) != nil }.flatMap { $0 }
+    mutating func apps(_ name: String, most: Int = 1000) throws -> [String]? {
+        try texts(name, most: most, "ids of applications") { ConnectedApp.ID(text: $0) != nil }.flatMap { $0 }
     }
 }

@@ -120,10 +120,13 @@ struct SigningKeyHandlers: Sendable {
             request,
             reason: reason,
             in: scope.workspaceID,
-            actor: scope.administrator.name
+            actor: scope.administrator.name,
+            requestID: scope.administrator.requestID
         )
         parts.notifier.tell()
-        var response = Response.json(status: .accepted) { json in
+        // The worker's answer comes with an epoch of its own, later.
+        let epoch = try await parts.nodes.epoch(of: scope.workspaceID)
+        var response = Response.json(status: .accepted, epoch: epoch) { json in
             json.beginObject()
             json.text("id", request.id.text)
             json.endObject()

@@ -20,25 +20,30 @@ package struct AdminTokenStore: Sendable {
         package let isLive: Bool
     }
 
-    /// A token of a workspace; its use is written down, to the minute.
+    /// A token of a workspace; when the hash of the secret that was shown is right, its use is written down, to the
+    /// minute.
     ///
     /// One round trip.
-    package func find(_ id: UUID, in workspaceID: Workspace.ID) async throws(PostgresError) -> Standing? {
+    package func find(
+        _ id: UUID,
+        showing hash: [UInt8],
+        in workspaceID: Workspace.ID
+    ) async throws(PostgresError) -> Standing? {
         let (_, found, _) = try await pool.pipeline(
             Tenant.enter.bind(workspaceID.text),
             AdminTokenStatements.standing.bind(workspaceID.raw, id),
-            AdminTokenStatements.used.bind(workspaceID.raw, id)
+            AdminTokenStatements.used.bind(workspaceID.raw, id, hash)
         )
         return found.first
     }
 
-    /// A token of the whole installation; its use is written down, to the minute.
+    /// A token of the whole installation; its use is written down as a workspace's.
     ///
     /// One round trip.
-    package func findPlatform(_ id: UUID) async throws(PostgresError) -> Standing? {
+    package func findPlatform(_ id: UUID, showing hash: [UInt8]) async throws(PostgresError) -> Standing? {
         let (found, _) = try await pool.pipeline(
             AdminTokenStatements.platformStanding.bind(id),
-            AdminTokenStatements.platformUsed.bind(id)
+            AdminTokenStatements.platformUsed.bind(id, hash)
         )
         return found.first
     }
@@ -192,21 +197,23 @@ enum AdminTokenStatements {
         )
     }
 
-    static let used = Statement<UUID, UUID, Void>(
+    static let used = Statement<UUID, UUID, [UInt8], Void>(
         """
         UPDATE admin_tokens
         SET last_used_at = now()
         WHERE workspace_id = $1
             AND id = $2
+            AND secret_hash = $3
             AND coalesce(last_used_at < now() - interval '1 minute', true)
         """
     )
 
-    static let platformUsed = Statement<UUID, Void>(
+    static let platformUsed = Statement<UUID, [UInt8], Void>(
         """
         UPDATE platform_admin_tokens
         SET last_used_at = now()
         WHERE id = $1
+            AND secret_hash = $2
             AND coalesce(last_used_at < now() - interval '1 minute', true)
         """
     )

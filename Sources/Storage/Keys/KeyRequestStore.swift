@@ -41,7 +41,8 @@ package struct KeyRequestStore: Sendable {
         _ request: KeyRequest,
         reason: String?,
         in workspaceID: Workspace.ID,
-        actor: String
+        actor: String,
+        requestID: String? = nil
     ) async throws(PostgresError) {
         let kind = RequestKind(request.wish)
         _ = try await pool.pipeline(
@@ -60,7 +61,8 @@ package struct KeyRequestStore: Sendable {
                     actor: actor,
                     action: "key_request.\(kind.rawValue)",
                     subject: "key_request:\(request.id.text)",
-                    after: #"{"sessions":"\#(request.sessions.rawValue)"}"#
+                    after: #"{"sessions":"\#(request.sessions.rawValue)"}"#,
+                    requestID: requestID
                 ),
                 to: workspaceID
             )
