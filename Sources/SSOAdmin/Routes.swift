@@ -15,6 +15,7 @@ extension AdminParts {
         let audit = AuditHandlers(parts: self)
         admin.get("audit-log", use: audit.list)
         admin.get("consistency", use: audit.consistency)
+        router.get("openapi.json") { _, _ in Response.document(PackageResources.openapi_json) }
     }
 
     private func addWorkspaceRoutes(to router: RouterGroup<ServiceContext>) {
