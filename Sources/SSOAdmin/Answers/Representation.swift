@@ -13,23 +13,37 @@ enum EntityTag {
         "\"\(Base64URL.encode(Array(SecretHash(of: json).bytes.prefix(18))))\""
     }
 
-    /// What `If-Match` demands, if it is there: that the thing has one of its tags.
-    static func precondition(_ request: Request) -> Precondition? {
+    /// What `If-Match` demands, if it is there: that the thing has one of its tags (RFC 9110 section 13.1.1).
+    ///
+    /// A weak tag is well formed and matches nothing.
+    static func precondition(_ request: Request) throws -> Precondition? {
         let fields = request.headers[values: .ifMatch]
         guard !fields.isEmpty else { return nil }
         let tags = fields.flatMap { field in
-            field.utf8.split(separator: UInt8(ascii: ",")).map { part in
+            field.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map { part in
                 String(
                     decoding: part.filter { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") },
                     as: UTF8.self
                 )
             }
         }
+        guard tags == ["*"] || tags.allSatisfy(isTag) else {
+            throw AdminRefusal.invalid(field: "If-Match", "If-Match takes * or what ETag said.")
+        }
         return { json in
             guard tags == ["*"] || tags.contains(EntityTag.of(json)) else {
                 throw AdminRefusal.preconditionFailed
             }
         }
+    }
+}
+
+extension EntityTag {
+    private static func isTag(_ text: String) -> Bool {
+        let bytes = Array(text.utf8.starts(with: "W/".utf8) ? text.utf8.dropFirst(2) : text.utf8[...])
+        let quote = UInt8(ascii: "\"")
+        return bytes.count >= 2 && bytes.first == quote && bytes.last == quote
+            && bytes[1..<(bytes.count - 1)].allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != quote }
     }
 }
 
@@ -122,7 +136,7 @@ extension Request {
             limit = number
         }
         if let text = uri.queryParameters["cursor"] {
-            guard text.utf8.count <= 256, let bytes = Base64URL.decode(String(text)),
+            guard (1...256).contains(text.utf8.count), let bytes = Base64URL.decode(String(text)),
                 let position = String(validating: bytes, as: UTF8.self), !position.utf8.contains(0)
             else { throw AdminRefusal.invalid(field: "cursor", "cursor takes what nextCursor said.") }
             after = position

@@ -82,7 +82,7 @@ struct ApplicationHandlers: Sendable {
         var fields = try await Fields(request)
         let form = try ApplicationForm(&fields)
         try fields.finish()
-        let precondition = EntityTag.precondition(request)
+        let precondition = try EntityTag.precondition(request)
         let change = try await parts.refusing {
             try await parts.applications.change(
                 id,
@@ -104,7 +104,7 @@ struct ApplicationHandlers: Sendable {
         let change = try await parts.refusing {
             try await parts.applications.remove(
                 try Self.id(context),
-                if: EntityTag.precondition(request),
+                if: try EntityTag.precondition(request),
                 mayGo: { hold in
                     guard force || hold.members == 0 && hold.sessions == 0 else {
                         throw AdminRefusal.inUse(
@@ -204,7 +204,8 @@ enum RedirectURI {
         guard (3...2000).contains(bytes.count), bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != 0x23 }),
             let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon > 0, colon + 1 < bytes.count
         else { return false }
-        let scheme = String(decoding: bytes[..<colon], as: UTF8.self).asciiLowercased
+        // In lower case, as browsers send it: another would never be matched.
+        let scheme = String(decoding: bytes[..<colon], as: UTF8.self)
         guard let first = scheme.utf8.first, (0x61...0x7a).contains(first),
             scheme.utf8.allSatisfy({
                 (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || [0x2b, 0x2d, 0x2e].contains($0)

@@ -19,7 +19,7 @@ struct AuditHandlers: Sendable {
         let filter = AuditStore.Filter(
             from: try request.instant("from"),
             to: try request.instant("to"),
-            requestID: request.uri.queryParameters["requestId"].map { String($0) }
+            requestID: try request.requestIDFilter()
         )
         if let after = page.after, Int(after) == nil {
             throw AdminRefusal.invalid(field: "cursor", "cursor takes what nextCursor said.")
@@ -99,6 +99,15 @@ struct AuditHandlers: Sendable {
 }
 
 extension Request {
+    /// The request id in the query, if it is there.
+    fileprivate func requestIDFilter() throws -> String? {
+        guard let text = uri.queryParameters["requestId"].map({ String($0) }) else { return nil }
+        guard (1...64).contains(text.unicodeScalars.count), !text.utf8.contains(0) else {
+            throw AdminRefusal.invalid(field: "requestId", "requestId takes 1 to 64 characters.")
+        }
+        return text
+    }
+
     /// A moment in the query, if it is there.
     fileprivate func instant(_ name: String) throws -> Date? {
         guard let text = uri.queryParameters[name[...]] else { return nil }

@@ -36,6 +36,15 @@ enum FieldRule: Sendable {
         }
     }
 
+    /// A value as the rule reads it: `60.0` is a whole number as far as JSON Schema goes.
+    func read(_ value: JSONValue) -> JSONValue {
+        switch (self, value) {
+        case (.integer, .number(let number)), (.optionalInteger, .number(let number)):
+            Int64(exactly: number).map { .integer($0) } ?? value
+        default: value
+        }
+    }
+
     /// Whether a value is what the rule takes.
     func takes(_ value: JSONValue) -> Bool {
         switch (self, value) {
@@ -109,7 +118,7 @@ struct Fields {
     /// A member that the rule takes; none when it is not there.
     mutating func value(_ name: String, _ rule: FieldRule) throws -> JSONValue? {
         taken.insert(name)
-        guard let value = object?[name] else { return nil }
+        guard let value = object?[name].map(rule.read) else { return nil }
         guard rule.takes(value) else {
             throw AdminRefusal.invalid(field: name, "\(name) takes \(rule.demand).")
         }

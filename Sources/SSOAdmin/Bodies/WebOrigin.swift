@@ -9,9 +9,14 @@ enum WebOrigin {
         }
         let authority = bytes[(colon + 3)...]
         let refused = Array("/?#@\\ \"<>".utf8)
-        return colon > 0 && !authority.isEmpty && bytes.count <= 255
+        let isScheme =
+            colon > 0 && (0x61...0x7a).contains(bytes[0])
+            && bytes[..<colon].allSatisfy {
+                (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || [0x2b, 0x2d, 0x2e].contains($0)
+            }
+        return isScheme && !authority.isEmpty && bytes.count <= 255
             && authority.allSatisfy { $0 > 0x20 && $0 < 0x7f && !refused.contains($0) }
-            && !bytes.contains { (0x41...0x5a).contains($0) }
+            && !authority.contains { (0x41...0x5a).contains($0) }
     }
 
     /// Whether the text is an http or https URL that paths can be put behind: no query, no fragment, no slash at its end.

@@ -71,7 +71,7 @@ struct GroupHandlers: Sendable {
             try await parts.groups.rename(
                 try Self.id(context),
                 to: name,
-                if: EntityTag.precondition(request),
+                if: try EntityTag.precondition(request),
                 in: scope.workspaceID,
                 by: scope.administrator
             )
@@ -87,7 +87,7 @@ struct GroupHandlers: Sendable {
         let change = try await parts.refusing {
             try await parts.groups.delete(
                 try Self.id(context),
-                if: EntityTag.precondition(request),
+                if: try EntityTag.precondition(request),
                 mayGo: { apps in
                     guard force || apps == 0 else {
                         throw AdminRefusal.inUse(

@@ -106,7 +106,7 @@ struct MembershipHandlers: Sendable {
         let change = try await parts.memberships.remove(
             try UserHandlers.id(context),
             from: try ApplicationHandlers.id(context),
-            if: EntityTag.precondition(request),
+            if: try EntityTag.precondition(request),
             of: scope.workspaceID,
             by: scope.administrator
         )
@@ -139,7 +139,7 @@ struct MembershipHandlers: Sendable {
                 user,
                 in: app,
                 columns: columns.json,
-                if: EntityTag.precondition(request),
+                if: try EntityTag.precondition(request),
                 of: scope.workspaceID,
                 by: scope.administrator
             )

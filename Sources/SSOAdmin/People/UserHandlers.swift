@@ -77,7 +77,7 @@ struct UserHandlers: Sendable {
             try await parts.users.change(
                 try Self.id(context),
                 columns: json,
-                if: EntityTag.precondition(request),
+                if: try EntityTag.precondition(request),
                 in: scope.workspaceID,
                 by: scope.administrator
             )
@@ -92,7 +92,7 @@ struct UserHandlers: Sendable {
         try request.checkQuery()
         let change = try await parts.users.remove(
             try Self.id(context),
-            if: EntityTag.precondition(request),
+            if: try EntityTag.precondition(request),
             in: scope.workspaceID,
             by: scope.administrator
         )

@@ -104,7 +104,7 @@ struct WorkspaceHandlers: Sendable {
             try await parts.workspaces.change(
                 id,
                 columns: columns.json,
-                if: EntityTag.precondition(request),
+                if: try EntityTag.precondition(request),
                 by: Administrator(name: caller.name, requestID: context.facts.id.description)
             )
         }
@@ -148,7 +148,7 @@ struct WorkspaceHandlers: Sendable {
             try await parts.workspaces.changeRotationPolicy(
                 of: scope.workspaceID,
                 columns: columns.json,
-                if: EntityTag.precondition(request),
+                if: try EntityTag.precondition(request),
                 by: scope.administrator
             )
         }

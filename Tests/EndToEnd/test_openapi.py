@@ -1,0 +1,80 @@
+"""The documents are true: valid, complete, and what the services do is what they say (schemathesis)."""
+
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from harness import fuzz
+from harness.admin import Admin
+from harness.document import admin_routes, described, document
+
+fuzz.register_formats()
+ADMIN = document("sso-admin")
+SCHEMA = schemathesis.openapi.from_dict(ADMIN, config=fuzz.configuration(15))
+QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+
+
+@pytest.fixture(scope="module")
+def service(installation):
+    return installation.start_admin(SHUTDOWN_DRAIN="0s")
+
+
+class Inhabited:
+    """A workspace with some of everything, made again when a test removed it."""
+
+    def __init__(self, installation, service):
+        self.workspace = installation.workspace(fuzz.SLUG)
+        self.platform_token = installation.admin("create-admin-token", "--name", "fuzz")["token"]
+        self.owner = owner = Admin(service, self.workspace.admin_token)
+        self.restore()
+        self.workspace.sign_up().exchanged()
+        users = [owner.post("users", {"email": f"u{n}@fuzz.example"}).json["id"] for n in range(3)]
+        fuzz.stand_in("user-id", users)
+        fuzz.stand_in("api-key-id", [owner.post("api-keys", {"name": "fuzz"}).json["id"] for _ in range(3)])
+        token = {"name": "fuzz", "role": "viewer"}
+        fuzz.stand_in("admin-token-id", [owner.post("admin-tokens", token).json["id"] for _ in range(3)])
+        fuzz.stand_in("key-request-id", [owner.post("signing-keys/rotate", {}).json["id"]])
+        fuzz.stand_in("kid", [kid for (kid,) in self.workspace.keys()])
+        database = self.workspace.database
+        sessions = database.rows("SELECT id::text FROM sessions WHERE workspace_id = %s", self.workspace.uuid)
+        fuzz.stand_in("session-id", [each for (each,) in sessions])
+
+    def restore(self):
+        """Makes what was removed again."""
+        for group in fuzz.GROUPS:
+            self.owner.post("sso-groups", {"id": group})
+        for app in fuzz.APPS:
+            self.owner.post("applications", {"id": app, "ssoGroupId": fuzz.GROUPS[0]})
+
+
+@pytest.fixture(scope="module")
+def inhabited(installation, exchange, service):
+    return Inhabited(installation, service)
+
+
+def test_the_document_is_valid_openapi():
+    assert ADMIN["openapi"].startswith("3.1")
+    assert list(OpenAPIV31SpecValidator(ADMIN).iter_errors()) == []
+
+
+def test_every_route_is_described_and_every_description_has_a_route():
+    assert admin_routes() == described(ADMIN)
+
+
+def test_the_service_serves_its_document_to_anybody(service):
+    answer = service.get("/openapi.json")
+    assert answer.status == 200 and answer.header("Content-Type") == "application/json"
+    assert answer.json == ADMIN
+
+
+@SCHEMA.parametrize()
+@QUIET
+def test_sso_admin_does_as_its_document_says(case, service, inhabited):
+    fuzz.soften(case)
+    platform = case.operation.label == "POST /api/admin/workspaces"
+    token = inhabited.platform_token if platform else inhabited.workspace.admin_token
+    case.call_and_validate(base_url=service.url, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+    if case.method.upper() == "DELETE":
+        inhabited.restore()
