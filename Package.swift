@@ -85,13 +85,7 @@ let package = Package(
         ),
 
         .executableTarget(name: "TokenExchange", dependencies: executableParts, swiftSettings: strict),
-        // In the binary, so that the document is always the one of this very program.
-        .executableTarget(
-            name: "SSOAdmin",
-            dependencies: executableParts,
-            resources: [.embedInCode("openapi.json")],
-            swiftSettings: strict
-        ),
+        .executableTarget(name: "SSOAdmin", dependencies: executableParts, swiftSettings: strict),
         .executableTarget(name: "KeyRotator", dependencies: executableParts, swiftSettings: strict),
 
         .target(

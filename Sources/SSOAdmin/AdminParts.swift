@@ -25,16 +25,23 @@ struct AdminParts: Sendable {
     let nodes: NodeDirectory
     let audit: AuditStore
     let explanations: ExplanationStore
+    let document: APIDocument
     /// The base of issuers.
     let publicURL: String
     let now: @Sendable () -> Date = { Date() }
 
-    init(feed: ConfigurationFeed<Int>, notifier: ChangeNotifier, publicURL: String, database: ServiceDatabase)
-    {
+    init(
+        feed: ConfigurationFeed<Int>,
+        notifier: ChangeNotifier,
+        document: APIDocument,
+        publicURL: String,
+        database: ServiceDatabase
+    ) {
         let pool = database.pool
         self.database = database
         self.feed = feed
         self.notifier = notifier
+        self.document = document
         self.publicURL = publicURL
         workspaces = WorkspaceStore(pool: pool)
         applications = ApplicationStore(pool: pool)

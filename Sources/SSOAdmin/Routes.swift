@@ -19,7 +19,7 @@ extension AdminParts {
         admin.post("explain/exchange", use: explanations.exchange)
         admin.post("explain/authorize", use: explanations.authorize)
         admin.get("explain/requests/:request", use: explanations.refusal)
-        router.get("openapi.json") { _, _ in Response.document(PackageResources.openapi_json) }
+        document.add(to: router)
     }
 
     private func addWorkspaceRoutes(to router: RouterGroup<ServiceContext>) {

@@ -9,7 +9,7 @@ struct Program: AsyncParsableCommand {
         httpPort: 8081,
         takes: [
             Setting<Secret>.databaseURL, Setting<Int>.databasePoolSize, Setting<Bool>.requirePatchedPostgres,
-            Setting<String?>.migrationsDirectory,
+            Setting<String?>.migrationsDirectory, Setting<String?>.openAPIFile,
         ]
     )
 
@@ -26,6 +26,14 @@ struct Program: AsyncParsableCommand {
 }
 
 extension Setting where Value == String? {
+    /// Where the OpenAPI document is.
+    static var openAPIFile: Self {
+        .optionalText(
+            "OPENAPI_FILE",
+            "the document /openapi.json answers, openapi/sso-admin.json when not given"
+        )
+    }
+
     /// Where the migrations are.
     static var migrationsDirectory: Self {
         .optionalText("MIGRATIONS_DIR", "folder of the migrations, sql/migrations when not given")

@@ -34,6 +34,10 @@ struct Serve: AsyncParsableCommand {
         let parts = AdminParts(
             feed: feed,
             notifier: notifier,
+            document: APIDocument(
+                path: settings[.openAPIFile] ?? "openapi/sso-admin.json",
+                logger: bootstrap.logger
+            ),
             publicURL: settings.publicURL,
             database: database
         )
