@@ -95,7 +95,7 @@ def configuration(examples):
 
 
 def soften(case):
-    """Keeps a case in the class it was made for, and quick: short waits, no Idempotency-Key twice, things that exist."""
+    """Keeps a case of the class it was made for, and quick: short waits, no Idempotency-Key twice, what exists."""
     wait = (case.query or {}).get("wait")
     if isinstance(wait, str) and re.fullmatch(r"0*([0-9]{1,4}|10000)ms|0*([0-9]|10)s", wait):
         case.query["wait"] = "20ms"
