@@ -28,6 +28,11 @@ def described(doc):
     return {(method, path) for method, path, _ in operations(doc)}
 
 
+def labels(doc):
+    """What tests of operations are called by."""
+    return [f"{method} {path}" for method, path, _ in operations(doc)]
+
+
 def template(path):
     return "/" + re.sub(r":(\w+)", r"{\1}", path.strip("/"))
 
