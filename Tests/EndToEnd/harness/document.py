@@ -6,7 +6,7 @@ import re
 from .cluster import ROOT
 
 METHODS = ("get", "post", "put", "patch", "delete")
-SERVICE_ROUTES = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")}
+SERVICE_ROUTES = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/openapi.json")}
 
 
 def document(name):
