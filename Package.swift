@@ -84,8 +84,13 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        .executableTarget(name: "TokenExchange", dependencies: executableParts, swiftSettings: strict),
         // In the binary, so that the document is always the one of this very program.
+        .executableTarget(
+            name: "TokenExchange",
+            dependencies: executableParts,
+            resources: [.embedInCode("openapi.json")],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "SSOAdmin",
             dependencies: executableParts,

@@ -3,13 +3,16 @@
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from harness import fuzz
 from harness.admin import Admin
-from harness.document import admin_routes, described, document, labels
+from harness.document import admin_routes, described, document, exchange_routes, labels
 
+EXCHANGE_LABEL = "POST /v1/workspaces/{workspace}/sessions"
 fuzz.register_formats()
 ADMIN = document("sso-admin")
+EXCHANGE = document("token-exchange")
 
 
 @pytest.fixture(scope="module")
@@ -55,19 +58,22 @@ def inhabited(installation, exchange, service):
     return Inhabited(installation, service)
 
 
-def test_the_document_is_valid_openapi():
-    assert ADMIN["openapi"].startswith("3.1")
-    assert list(OpenAPIV31SpecValidator(ADMIN).iter_errors()) == []
+@pytest.mark.parametrize("document", [ADMIN, EXCHANGE], ids=["sso-admin", "token-exchange"])
+def test_a_document_is_valid_openapi(document):
+    assert document["openapi"].startswith("3.1")
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 
 def test_every_route_is_described_and_every_description_has_a_route():
     assert admin_routes() == described(ADMIN)
+    assert exchange_routes() == described(EXCHANGE)
 
 
-def test_the_service_serves_its_document_to_anybody(service):
-    answer = service.get("/openapi.json")
-    assert answer.status == 200 and answer.header("Content-Type") == "application/json"
-    assert answer.json == ADMIN
+def test_the_services_serve_their_documents_to_anybody(service, exchange):
+    for asked, known in ((service, ADMIN), (exchange, EXCHANGE)):
+        answer = asked.get("/openapi.json")
+        assert answer.status == 200 and answer.header("Content-Type") == "application/json"
+        assert answer.json == known
 
 
 @pytest.mark.parametrize("label", labels(ADMIN))
@@ -82,3 +88,23 @@ def test_sso_admin_does_as_its_document_says(admin_schema, service, inhabited, l
             inhabited.restore()
 
     fuzz.attack(admin_schema, label, call)
+
+
+@pytest.fixture(scope="module")
+def exchange_schema():
+    return fuzz.schema(EXCHANGE, 8)
+
+
+@pytest.mark.parametrize("label", labels(EXCHANGE))
+def test_token_exchange_does_as_its_document_says(exchange_schema, exchange, inhabited, label):
+    workspace = inhabited.workspace
+    person = workspace.sign_up("acme")
+    headers = {"Authorization": f"Bearer {workspace.api_key}", "X-Authorization": f"Bearer {person.token()}"}
+
+    def call(case):
+        fuzz.soften(case)
+        # Whether somebody may sign in, and whether a token is good, no schema knows.
+        excluded = [positive_data_acceptance] if label != EXCHANGE_LABEL else []
+        case.call_and_validate(base_url=exchange.url, headers=headers, timeout=10, excluded_checks=excluded)
+
+    fuzz.attack(exchange_schema, label, call)

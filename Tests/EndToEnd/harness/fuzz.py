@@ -34,6 +34,7 @@ def register_formats():
         "application-id": APPS,
         "sso-group-id": GROUPS,
         "workspace": [SLUG],
+        "target-app": ["beta", "acme"],
         "cursor": [cursor("app"), cursor(str(uuid.UUID(int=1)))],
         "audit-cursor": [cursor("1"), cursor("100000")],
         "cookie-domain": ["apps.example.com", "a-1.example.org"],
