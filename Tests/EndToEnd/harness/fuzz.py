@@ -120,6 +120,11 @@ def soften(case):
 def _soften_body(label, body):
     if isinstance(body.get("userId"), str):
         body["userId"] = THINGS.get(body["userId"], body["userId"])
+    password = body.get("password")
+    if label.endswith(("/users", "/users/{user}")) and isinstance(password, str) and next(REPEATS) % 8:
+        # A hash takes a tenth of a second: one in eight is enough.
+        if 8 <= len(password) <= 128 and "\0" not in password:
+            del body["password"]
     for name, known in (("appId", APPS), ("ssoGroupId", GROUPS)):
         if isinstance(body.get(name), str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", body[name]):
             body[name] = known[0]
