@@ -26,14 +26,6 @@ struct Program: AsyncParsableCommand {
 }
 
 extension Setting where Value == String? {
-    /// Where the OpenAPI document is.
-    static var openAPIFile: Self {
-        .optionalText(
-            "OPENAPI_FILE",
-            "the document /openapi.json answers, openapi/sso-admin.json when not given"
-        )
-    }
-
     /// Where the migrations are.
     static var migrationsDirectory: Self {
         .optionalText("MIGRATIONS_DIR", "folder of the migrations, sql/migrations when not given")

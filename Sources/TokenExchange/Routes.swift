@@ -6,6 +6,8 @@ extension ServiceParts {
     func addRoutes(to router: Router<ServiceContext>) {
         router.post("v1/workspaces/:workspace/sessions", use: ExchangeHandler(parts: self).handle)
 
+        document.add(to: router)
+
         // Apps and browsers find a workspace under its name, and at the root of its own host or the default's.
         for prefix in ["", "w/:workspace"] {
             addAppRoutes(to: router.group("\(prefix)/v1").add(middleware: CrossOrigin(parts: self)))

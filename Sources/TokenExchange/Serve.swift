@@ -59,6 +59,10 @@ struct Serve: AsyncParsableCommand {
             cookieDomains: CookieDomains(logger: logger),
             fetches: fetches,
             exchangeLog: exchangeLog,
+            document: APIDocument(
+                path: settings[.openAPIFile] ?? "openapi/token-exchange.json",
+                logger: logger
+            ),
             database: database,
             defaultWorkspace: settings[.defaultWorkspace],
             isSecure: settings.publicURL.hasPrefix("https://")

@@ -18,6 +18,7 @@ struct ServiceParts: Sendable {
     let cookieDomains: CookieDomains
     let fetches: KeyFetchLog
     let exchangeLog: ExchangeLog
+    let document: APIDocument
     let database: ServiceDatabase
     /// The workspace, by id or slug, that routes without one mean.
     let defaultWorkspace: String?

@@ -9,7 +9,7 @@ struct Program: AsyncParsableCommand {
         httpPort: 8080,
         takes: [
             Setting<Secret>.databaseURL, Setting<Int>.databasePoolSize, Setting<Bool>.requirePatchedPostgres,
-            Setting<String?>.masterKeysFile, Setting<String?>.defaultWorkspace,
+            Setting<String?>.masterKeysFile, Setting<String?>.defaultWorkspace, Setting<String?>.openAPIFile,
         ]
     )
 

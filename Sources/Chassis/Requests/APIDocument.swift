@@ -31,3 +31,13 @@ package struct APIDocument: Sendable {
         }
     }
 }
+
+extension Setting where Value == String? {
+    /// Where the OpenAPI document is; the program says where when nothing is given.
+    package static var openAPIFile: Self {
+        .optionalText(
+            "OPENAPI_FILE",
+            "the document /openapi.json answers, openapi/<program>.json when not given"
+        )
+    }
+}

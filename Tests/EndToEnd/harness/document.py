@@ -47,3 +47,21 @@ def admin_routes():
             prefix = ""
         found.add((method.upper(), template(prefix + path)))
     return found
+
+
+def exchange_routes():
+    """What token-exchange's route table says, preflights aside."""
+    text = (ROOT / "Sources/TokenExchange/Routes.swift").read_text(encoding="utf-8")
+    found = set(SERVICE_ROUTES)
+    folders = {"addAppRoutes": "/v1/", "addBrowserRoutes": "/api/auth/"}
+    # What stands before the functions of folders is of none.
+    for part in re.split(r"private func ", text):
+        folder = folders.get(part.split("(")[0])
+        for method, path in re.findall(r'router\.(get|post|put|patch|delete)\("([^"]+)"', part):
+            if folder is None and "prefix" not in path:
+                found.add((method.upper(), template(path)))
+                continue
+            for prefix in ("", "w/:workspace"):
+                whole = path.replace("\\(prefix)", prefix) if folder is None else prefix + folder + path
+                found.add((method.upper(), template(whole)))
+    return found
