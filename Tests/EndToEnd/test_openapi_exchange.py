@@ -13,7 +13,8 @@ DECIDED_BY_ITS_FORM = "POST /v1/workspaces/{workspace}/sessions"
 
 @pytest.fixture(scope="module")
 def schema():
-    return fuzz.schema(EXCHANGE, 10)
+    # A form that holds a NUL is malformed, which no schema of a form can say.
+    return fuzz.schema(EXCHANGE, 10, nul=False)
 
 
 @pytest.fixture(scope="module")
