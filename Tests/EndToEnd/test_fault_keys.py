@@ -135,29 +135,31 @@ def test_a_node_that_slept_through_a_leak_signs_nothing_with_the_leaked_key(inst
     workspace.force_keys("published_at = now() - interval '1 day'", "haste IS NULL")
     node = installation.start_exchange(SHUTDOWN_DRAIN="0s")
     worker = installation.start_rotator(SHUTDOWN_DRAIN="0s")
-    person = workspace.sign_up()
-    (signer,), (standby,) = workspace.keys()
-    session = person.exchanged()
-    assert workspace.exchange(person.token(), service=node).json["key_id"] == signer
-    node.signal(signal.SIGSTOP)
     try:
+        person = workspace.sign_up()
+        (signer,), (standby,) = workspace.keys()
+        session = person.exchanged()
+        assert workspace.exchange(person.token(), service=node).json["key_id"] == signer
+        node.signal(signal.SIGSTOP)
         # Says so when every node that was heard of lately has it: the one that sleeps is no longer of them.
         watch = Stopwatch()
         told = installation.admin("compromise-key", "--workspace", workspace.slug, "--kid", signer)
         assert told["nodes_missing"] == 0, told
-        assert watch.seconds > 5
+        # Six seconds after it was last heard of, which it is every two.
+        assert watch.seconds > 2
         token = person.token()
         assert header_of(token)["kid"] == standby
-    finally:
         node.signal(signal.SIGCONT)
-    first = workspace.exchange(token, service=node)
-    assert first.status == 503 or first.json["key_id"] == standby, first
-    assert beta_of(workspace, node).current_user(session["access"]).status in (401, 503)
-    until(lambda: workspace.exchange(token, service=node).status == 200, 5)
-    assert workspace.exchange(token, service=node).json["key_id"] == standby
-    assert beta_of(workspace, node).current_user(session["access"]).status == 401
-    node.kill()
-    worker.kill()
+        first = workspace.exchange(token, service=node)
+        assert first.status == 503 or first.json["key_id"] == standby, first
+        assert beta_of(workspace, node).current_user(session["access"]).status in (401, 503)
+        until(lambda: workspace.exchange(token, service=node).status == 200, 5)
+        assert workspace.exchange(token, service=node).json["key_id"] == standby
+        assert beta_of(workspace, node).current_user(session["access"]).status == 401
+    finally:
+        # Or what comes after would share its work with them.
+        node.kill()
+        worker.kill()
 
 
 # FT-16: clocks
